@@ -1,0 +1,402 @@
+"""The composition root: settings → opened resources → ask, stream, resume."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+import uuid
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from datetime import date
+from pathlib import Path
+from typing import Any, Literal, Self, TypedDict, cast
+
+from langgraph.errors import GraphRecursionError
+from langgraph.graph.state import CompiledStateGraph
+from langgraph.types import Command
+
+from agent.context import Context, Resources
+from agent.errors import ConfigurationError, ThreadError, UsageError
+from agent.graph import build_graph
+from agent.models import ChatModel, make_chat_model
+from agent.nodes.route import describe
+from agent.observability import QUESTION_FINISHED, log
+from agent.routing import LocalClassifier, Question, Route, Router, Target
+from agent.settings import Settings, load
+from agent.state import Answer, Usage
+from agent.tools import Tool, builtin_tools, load_tools
+from indexes import Principal, Registry, SyncReport
+from indexes.ingest.sync import Progress
+from indexes.text import language
+from prompts import texts
+
+__all__ = ["Event", "Waypost"]
+
+RECURSION_LIMIT = 40
+TITLES = 40  # how many titles and headings of an index the router learns from
+HEADINGS = 40
+
+
+class Event(TypedDict, total=False):
+    """A streaming event: `type` is route, token, citation, tool, approval or answer."""
+
+    type: Literal["route", "token", "citation", "tool", "approval", "answer"]
+    route: Route
+    text: str
+    citation: dict[str, Any]
+    call: dict[str, Any]
+    request: dict[str, Any]
+    answer: Answer
+
+
+class Waypost:
+    """A project, opened: `async with Waypost.open("my_project") as waypost: await waypost.ask("…")`."""
+
+    def __init__(
+        self, project: Path, settings: Settings, registry: Registry, *, persistent: bool
+    ) -> None:
+        self.project = project
+        self.settings = settings
+        self.registry = registry
+        self._persistent = persistent
+        self._stack = AsyncExitStack()
+        self._router: Router | None = None
+        self._graph: CompiledStateGraph[Any, Any, Any, Any] | None = None
+        self._lock = asyncio.Lock()
+        tools = [
+            *load_tools(project, settings.tool),
+            *builtin_tools(registry, settings.project.language),
+        ]
+        self._own_tools = tools[: len(settings.tool)]
+        self._resources = Resources(
+            settings=settings,
+            registry=registry,
+            router=self.router,
+            tools={tool.name: tool for tool in tools},
+            answerer=make_chat_model(settings.models.of("answerer"), internal=False),
+            router_model=make_chat_model(settings.models.of("router"), internal=True),
+        )
+        self.graph = build_graph(self._resources).compile(name="waypost")
+
+    @classmethod
+    @asynccontextmanager
+    async def open(
+        cls, project: str | Path, *, settings: Settings | None = None, persistent: bool = True
+    ) -> AsyncIterator[Self]:
+        """Open a project; models are loaded and threads opened when first used.
+
+        Args:
+            project: the folder with waypost.toml.
+            settings: what to use instead of reading that file.
+            persistent: keep threads in the project's state folder; else nothing is remembered.
+
+        Raises:
+            ConfigurationError: the folder, its settings or its tools are unusable.
+            StoreLockedError: another process has the store open.
+        """
+        folder = Path(project)
+        known = settings or load(folder)
+        async with Registry.open(folder, known) as registry:
+            waypost = cls(folder, known, registry, persistent=persistent)
+            async with waypost._stack:
+                yield waypost
+
+    def with_models(
+        self, *, answerer: ChatModel | None = None, router: ChatModel | None = None
+    ) -> None:
+        """Use chat models that were made elsewhere.
+
+        Args:
+            answerer: writes the answers.
+            router: is asked about questions that the classifier is unsure of.
+        """
+        from dataclasses import replace
+
+        self._resources = replace(self._resources, answerer=answerer, router_model=router)
+        self.graph = build_graph(self._resources).compile(name="waypost")
+        self._graph = None
+
+    def with_today(self, today: date) -> None:
+        """Count relative dates (去年, last quarter) from a fixed day."""
+        from dataclasses import replace
+
+        self._resources = replace(self._resources, today=lambda: today)
+        self.graph = build_graph(self._resources).compile(name="waypost")
+        self._graph = None
+
+    async def ingest(
+        self, only: Sequence[Path] = (), progress: Progress | None = None
+    ) -> SyncReport:
+        """Bring the store in line with the sources, and let the router learn from the new titles.
+
+        Args:
+            only: look at these files and folders alone.
+            progress: told (what is being done, done, of how many).
+        """
+        report = await self.registry.sync(only, progress)
+        self._router = None
+        await self.router()
+        return report
+
+    async def router(self) -> Router:
+        """Return the router, fitted on the project's examples."""
+        async with self._lock:
+            if self._router is None:
+                classifier = LocalClassifier(
+                    await asyncio.to_thread(self._targets),
+                    [
+                        *self.settings.routing.none,
+                        *self._lines(self.settings.routing.none_file, "none_file"),
+                    ],
+                    self.registry.embedder,
+                    self.project / self.settings.store.path / "cache" / "router.json",
+                )
+                await classifier.prepare()
+                await classifier.fit(self._describe_for_fitting)
+                self._router = Router(classifier)
+            return self._router
+
+    async def _describe_for_fitting(self, text: str) -> Question:
+        return await describe(text, Context(self._resources), unrestricted=True)
+
+    def _targets(self) -> list[Target]:
+        # Only public titles: a route's probabilities must not tell of documents one may not see.
+        outlines = self.registry.outlines(principal=None)
+        indexes = [
+            Target(
+                name=index.name,
+                kind="index",
+                title=index.label,
+                description=index.description,
+                examples=(*index.examples, *self._lines(index.examples_file, "examples_file")),
+                phrases=(
+                    *_spread(outlines[index.name].titles, TITLES),
+                    *_spread(outlines[index.name].headings, HEADINGS),
+                ),
+            )
+            for index in self.settings.index
+        ]
+        return [*indexes, *(self._tool_target(tool) for tool in self._own_tools)]
+
+    def _tool_target(self, tool: Tool) -> Target:
+        return Target(tool.name, "tool", tool.name, tool.description, tool.examples)
+
+    def _lines(self, file: str, key: str) -> list[str]:
+        if not file:
+            return []
+        try:
+            text = (self.project / file).read_text(encoding="utf-8")
+        except OSError as error:
+            raise ConfigurationError(
+                f"{key} = {file!r} cannot be read: {error.strerror}.", fix="correct the path."
+            ) from error
+        return [line.strip() for line in text.splitlines() if line.strip()]
+
+    async def route(self, question: str, *, principal: Principal | None = None) -> Route:
+        """Return what would be done with a question, without doing it.
+
+        Raises:
+            UsageError: the question is empty or too long.
+        """
+        text = self._checked(question)
+        context = Context(self._resources, principal)
+
+        async def known(text: str) -> Question:
+            return await describe(text, context)
+
+        router = await self.router()
+        return await router.route(
+            text, known, visible=lambda target: self._resources.sees(target, principal)
+        )
+
+    async def ask(
+        self, question: str, *, principal: Principal | None = None, thread: str | None = None
+    ) -> Answer:
+        """Answer a question.
+
+        Args:
+            question: the question, or a follow-up on the thread.
+            principal: who asks; None sees public documents only.
+            thread: the conversation to continue or begin; None begins a new one.
+
+        Raises:
+            UsageError: the question is empty or too long.
+        """
+        answer: Answer | None = None
+        async for event in self.stream(question, principal=principal, thread=thread):
+            if event["type"] == "answer":
+                answer = event["answer"]
+        assert answer is not None
+        return answer
+
+    async def stream(
+        self, question: str, *, principal: Principal | None = None, thread: str | None = None
+    ) -> AsyncIterator[Event]:
+        """Answer a question and tell what happens meanwhile; the last event is the answer.
+
+        Args and errors are those of `ask`.
+        """
+        text = self._checked(question)
+        turn = {"messages": [{"role": "user", "content": text}]}
+        async for event in self._run(turn, text, principal, thread or uuid.uuid4().hex):
+            yield event
+
+    async def resume(
+        self,
+        *,
+        thread: str,
+        decisions: Sequence[dict[str, Any]],
+        principal: Principal | None = None,
+    ) -> Answer:
+        """Continue a turn that waits for an approval.
+
+        Args:
+            thread: the thread of the answer with `pending`.
+            decisions: one for each request, such as `{"type": "approve"}`.
+            principal: who asks; the same as before.
+
+        Raises:
+            ThreadError: nothing waits on this thread.
+        """
+        graph = await self._persistent_graph()
+        snapshot = await graph.aget_state(self._config(principal, thread))
+        if not snapshot.next:
+            raise ThreadError(f"Nothing waits for an approval on the thread {thread!r}.")
+        answer: Answer | None = None
+        command: Command[Any] = Command(resume={"decisions": list(decisions)})
+        question = str(snapshot.values.get("question", ""))
+        async for event in self._run(command, question, principal, thread):
+            if event["type"] == "answer":
+                answer = event["answer"]
+        assert answer is not None
+        return answer
+
+    def _checked(self, question: str) -> str:
+        text = question.strip()
+        if not text:
+            raise UsageError("The question is empty.", fix="ask something.")
+        most = self.settings.limits.question_characters
+        if len(text) > most:
+            raise UsageError(
+                f"The question has {len(text)} characters; the limit is {most}.",
+                fix="shorten it, or ingest the long text as a document and ask about that.",
+            )
+        return text
+
+    def _config(self, principal: Principal | None, thread: str) -> Any:
+        owner = None if principal is None else principal.id
+        key = json.dumps([owner, thread], ensure_ascii=False)
+        return {"configurable": {"thread_id": key}, "recursion_limit": RECURSION_LIMIT}
+
+    async def _persistent_graph(self) -> CompiledStateGraph[Any, Any, Any, Any]:
+        if not self._persistent:
+            return self.graph
+        async with self._lock:
+            if self._graph is None:
+                from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
+
+                folder = self.project / self.settings.store.path
+                folder.mkdir(parents=True, exist_ok=True)
+                saver = await self._stack.enter_async_context(
+                    AsyncSqliteSaver.from_conn_string(str(folder / "threads.db"))
+                )
+                self._graph = build_graph(self._resources).compile(
+                    checkpointer=saver, name="waypost"
+                )
+            return self._graph
+
+    async def _run(
+        self, turn: Any, question: str, principal: Principal | None, thread: str
+    ) -> AsyncIterator[Event]:
+        started = time.perf_counter()
+        graph = await self._persistent_graph()
+        config = self._config(principal, thread)
+        durability: Any = {"durability": "sync"} if self._persistent else {}
+        values: dict[str, Any] = {}
+        pending: dict[str, Any] | None = None
+        limit: str | None = None
+        try:
+            async with asyncio.timeout(self.settings.limits.seconds):
+                async for mode, part in graph.astream(
+                    turn, config, context=principal, stream_mode=["custom", "values"], **durability
+                ):
+                    if mode == "custom":
+                        yield cast(Event, part)
+                    else:
+                        values = cast(dict[str, Any], part)
+                        for one in values.get("__interrupt__", ()):
+                            pending = one.value
+        except TimeoutError:
+            limit = "seconds"
+        except GraphRecursionError:
+            limit = "steps"
+        if pending is not None:
+            yield {"type": "approval", "request": pending}
+        answer = self._answer(values, question, pending, limit, thread)
+        answer["timings_ms"]["total"] = round((time.perf_counter() - started) * 1000, 2)
+        log().info(
+            QUESTION_FINISHED,
+            action=answer["action"],
+            indexes=[index["name"] for index in answer["route"]["indexes"]],
+            decided_by=answer["route"]["decided_by"],
+            confidence=answer["confidence"],
+            grounded=answer["grounded"],
+            milliseconds=answer["timings_ms"]["total"],
+            **answer["usage"],
+        )
+        yield {"type": "answer", "answer": answer}
+
+    def _answer(
+        self,
+        values: dict[str, Any],
+        question: str,
+        pending: dict[str, Any] | None,
+        limit: str | None,
+        thread: str,
+    ) -> Answer:
+        if pending is None and limit is None:
+            done = cast(Answer, {**values["answer"], "thread_id": thread})
+            done["timings_ms"] = dict(values["timings"])
+            return done
+        text = ""
+        if limit is not None:
+            words = texts("messages", language(question))
+            text = words["limit_seconds"].format(seconds=self.settings.limits.seconds)
+        else:
+            assert pending is not None
+            text = "\n".join(request["description"] for request in pending["action_requests"])
+        usage: Usage = {"model_calls": 0, "input_tokens": 0, "output_tokens": 0}
+        return {
+            "answer": text,
+            "action": "act" if pending is not None else "abstain",
+            "route": values.get("route") or _no_route(question),
+            "citations": [],
+            "tool_calls": [],
+            "grounded": False,
+            "confidence": 0.0,
+            "pending": pending,
+            "limit": limit,
+            "thread_id": thread,
+            "usage": values.get("usage", usage),
+            "timings_ms": dict(values.get("timings", {})),
+        }
+
+
+def _no_route(question: str) -> Route:
+    return {
+        "question": question,
+        "action": "answer",
+        "indexes": [],
+        "tools": [],
+        "candidates": [],
+        "confidence": 0.0,
+        "reason": "a limit was reached before the question was routed",
+        "decided_by": "fallback",
+    }
+
+
+def _spread(items: Sequence[str], most: int) -> list[str]:
+    """Return at most `most` of the items, spread evenly over all."""
+    step = max(1, -(-len(items) // most))
+    return list(items[::step])

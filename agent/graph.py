@@ -1,0 +1,76 @@
+"""The graph: wiring only."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from langgraph.graph import END, START, StateGraph
+from langgraph.runtime import Runtime
+
+from agent import nodes
+from agent.context import Context, Resources
+from agent.edges import Edges
+from agent.state import Input, Output, State
+from indexes import Principal
+
+__all__ = ["build_graph"]
+
+Node = Callable[[Any, Runtime[Context]], Awaitable[dict[str, Any]]]
+
+
+def build_graph(resources: Resources) -> StateGraph[State, Any, Input, Output]:
+    """Return the graph over a project's resources, not yet compiled.
+
+    The resources are bound here, so the graph also runs inside another graph and on a server, whose
+    own context holds nothing of Waypost.
+
+    Args:
+        resources: what the nodes work with.
+    """
+    graph = StateGraph(State, context_schema=Principal, input_schema=Input, output_schema=Output)
+    edges = Edges(resources)
+    for name in nodes.__all__:
+        graph.add_node(name, _bound(name, getattr(nodes, name), resources))
+    graph.add_edge(START, "prepare")
+    graph.add_edge("prepare", "route")
+    graph.add_conditional_edges(
+        "route", edges.after_route, ["search", "respond", "plan_tools", "clarify"]
+    )
+    graph.add_edge("search", "judge")
+    graph.add_conditional_edges(
+        "judge", edges.after_judge, ["respond", "plan_tools", "rewrite", "abstain"]
+    )
+    graph.add_conditional_edges("rewrite", edges.after_rewrite, ["search", "abstain"])
+    graph.add_conditional_edges("plan_tools", edges.after_plan, ["approve", "clarify"])
+    graph.add_edge("approve", "run_tools")
+    graph.add_edge("run_tools", "respond")
+    graph.add_conditional_edges("respond", edges.after_respond, ["verify", "abstain"])
+    for name in ("clarify", "abstain"):
+        graph.add_edge(name, "verify")
+    graph.add_edge("verify", END)
+    return graph
+
+
+def _bound(name: str, node: Node, resources: Resources) -> Any:
+    """Give a node its context, and time it."""
+
+    async def run(state: Any, runtime: Runtime[Any]) -> dict[str, Any]:
+        context = Context(resources, _principal(runtime))
+        started = time.perf_counter()
+        update = await node(state, runtime.override(context=context))
+        return {"timings": {name: round((time.perf_counter() - started) * 1000, 2)}, **update}
+
+    return run
+
+
+def _principal(runtime: Runtime[Any]) -> Principal | None:
+    """Return who asks: on a server only its own authentication says so, never the client's context."""
+    if runtime.server_info is not None:
+        user = runtime.server_info.user
+        if user is None:
+            return None
+        groups = user.get("groups", ())  # type: ignore[attr-defined]
+        return Principal(user.identity, tuple(str(group) for group in groups))
+    return runtime.context if isinstance(runtime.context, Principal) else None

@@ -1,0 +1,62 @@
+"""prepare: a clean turn, and a question that can be understood without what came before."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from langgraph.runtime import Runtime
+from langgraph.types import Overwrite
+
+from agent.context import Context, Resources
+from agent.routing import Slot, standalone
+from agent.state import Previous, State
+from agent.tools import fill_arguments, find_slots
+from indexes.text import content_terms, language
+
+__all__ = ["prepare"]
+
+
+async def prepare(state: State, runtime: Runtime[Context]) -> dict[str, Any]:
+    """Reset what belongs to one turn and make the question stand alone."""
+    resources = runtime.context.resources
+    asked = _last_question(state["messages"])
+    letters = bool(content_terms(asked)) or any(char.isalpha() for char in asked)
+    return {
+        "question": _stand_alone(asked, state.get("previous"), resources),
+        "language": language(asked) if letters else resources.settings.project.language,
+        "found": Overwrite([]),
+        "timings": Overwrite({}),
+        "searched": [],
+        "passages": [],
+        "judgement": {"sufficient": False, "score": 0.0, "missing": [], "weights": {}},
+        "rewrites": 0,
+        "plans": [],
+        "tool_calls": [],
+        "draft": {"text": "", "citations": []},
+        "limit": None,
+        "usage": {"model_calls": 0, "input_tokens": 0, "output_tokens": 0},
+    }
+
+
+def _last_question(messages: list[Any]) -> str:
+    content = messages[-1].content
+    if isinstance(content, str):
+        return content.strip()
+    return "".join(block.get("text", "") for block in content if isinstance(block, dict)).strip()
+
+
+def _stand_alone(asked: str, previous: Previous | None, resources: Resources) -> str:
+    if previous is None:
+        return asked
+    tools = list(resources.tools.values())
+    call = previous["open_call"]
+    if call is not None and call["name"] in resources.tools:
+        tool = resources.tools[call["name"]]
+        given = fill_arguments(tool, asked, today=resources.today()).args
+        if set(given) - set(call["args"]) and len(content_terms(asked)) <= len(given) + 2:
+            return f"{previous['question']} {asked}"  # the answer to what was asked back
+
+    def slots(text: str) -> list[Slot]:
+        return [Slot(s.argument, s.value, s.start, s.end) for s in find_slots(tools, text)]
+
+    return standalone(asked, previous["question"], slots)

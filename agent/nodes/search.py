@@ -1,0 +1,21 @@
+"""search: one index; the graph runs it once for each index of the route, in parallel."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from langgraph.runtime import Runtime
+
+from agent.context import Context
+from agent.state import Found, SearchTask
+
+__all__ = ["search"]
+
+
+async def search(task: SearchTask, runtime: Runtime[Context]) -> dict[str, Any]:
+    """Search one index."""
+    context = runtime.context
+    index = context.resources.registry.index(task["index"])
+    passages = await index.search(task["question"], principal=context.principal)
+    found: Found = {"index": task["index"], "weight": task["weight"], "passages": passages}
+    return {"found": [found]}

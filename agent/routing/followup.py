@@ -1,0 +1,143 @@
+"""Follow-ups: 「那费用呢？」 after a question about a project becomes a question of its own.
+
+Only the previous question is looked at, never the whole history: adding back exactly one turn is
+what recovers most of a deep conversation's routing accuracy, and more drags old topics along.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+
+from agent.routing.types import Slot
+from indexes.text import content_terms, language
+
+__all__ = ["FindSlots", "standalone"]
+
+FindSlots = Callable[[str], Sequence[Slot]]
+
+_OPENING = re.compile(
+    r"^\s*(?:那么|那|还有|另外|再(?:问一下|查一下|看看|查)?|以及|同样|换成|如果是|and|what about|how about|then|also)"
+    r"(?:\s*(?:what about|how about|for|in))?[\s,，]*",
+    re.IGNORECASE,
+)
+_CLOSING = re.compile(r"(?:又)?(?:呢|怎么样|如何|又是多少)?[\s?？。.!！]*$")
+_PRONOUN = re.compile(
+    r"(?:这个|那个|该|此|本|上述|上面(?:的|那个)|刚才(?:的|那个)|前面(?:的|那个))(?:项目|工程|文件|办法|规定|制度|报告|方案|案例|标段|术语|事故)"
+    r"|它们|他们|它的|它|其(?=[一-鿿]{2})|\b(?:it|its|they|their|them|that project|this project|the project)\b",
+    re.IGNORECASE,
+)
+_QUESTION_TAIL = re.compile(
+    r"(?:分别|各)?(?:都)?(?:是|有|为)?(?:哪些|什么|多少(?:万元|元|万|个|天|米|公里|吨)?|怎么样|怎么(?:做|办|处理|规定的?|控制|安排)?|如何|几个|几月|多久|多长|多大|什么时候|哪一年|吗|呢)?[?？。.\s]*$"
+)
+_POLITE = re.compile(
+    r"^(?:请问(?:一下)?|请|麻烦|帮我?|查询|查一下|查|看一下|看看|告诉我|我想知道|想问一下)+"
+)
+
+
+def standalone(question: str, previous: str | None, find_slots: FindSlots) -> str:
+    """Return a question that can be understood without what was asked before.
+
+    Args:
+        question: what is asked now.
+        previous: the previous turn's standalone question, if any.
+        find_slots: finds names, dates and other argument values in a text.
+    """
+    question = question.strip()
+    if not previous:
+        return question
+    mine = list(find_slots(question))
+    opening = _OPENING.match(question)
+    pronoun = _PRONOUN.search(question)
+    fragment = _CLOSING.sub("", question[opening.end() :] if opening else question).strip()
+    terms = content_terms(_without(fragment, mine))
+    names_something = any(slot.argument not in {"period"} for slot in mine)
+    short = len(terms) <= 1 and not _is_whole(question, mine)
+    if pronoun and not names_something:
+        return _replace_pronoun(question, pronoun, previous, find_slots(previous))
+    if mine and not terms and (opening or short):
+        return _substitute(previous, list(find_slots(previous)), mine, fragment)
+    if not opening and not short:
+        return question
+    if names_something and len(terms) >= 2:
+        return fragment
+    if len(terms) >= 2:
+        return _with_names(fragment, find_slots(previous), mine, question)
+    return _with_topic(fragment, previous, mine, find_slots(previous))
+
+
+def _is_whole(question: str, slots: Sequence[Slot]) -> bool:
+    """A name and a topic, or a question about a term, needs nothing from before."""
+    asks = re.search(
+        r"什么是|是什么|什么意思|什么叫|指的是|\bwhat (?:is|are|does)\b|\bdefine\b",
+        question,
+        re.IGNORECASE,
+    )
+    named = any(slot.argument != "period" for slot in slots)
+    return bool(asks) or (named and bool(content_terms(_without(question, slots))))
+
+
+def _without(text: str, slots: Sequence[Slot]) -> str:
+    for slot in sorted(slots, key=lambda slot: -slot.start):
+        surface = text[slot.start : slot.end]
+        text = text.replace(surface, " ", 1) if surface else text
+    return text
+
+
+def _substitute(previous: str, old: Sequence[Slot], new: Sequence[Slot], fragment: str) -> str:
+    """Put the new values where the previous question had values of the same arguments."""
+    out = previous
+    used = set()
+    by_argument = {slot.argument: slot for slot in new}
+    for slot in sorted(old, key=lambda slot: -slot.start):
+        replacement = by_argument.get(slot.argument)
+        if replacement is not None:
+            used.add(slot.argument)
+            out = out[: slot.start] + replacement.value + out[slot.end :]
+    missing = [slot for slot in new if slot.argument not in used]
+    if not used and not missing:
+        return fragment
+    lead = "".join(
+        slot.value if language(previous) == "zh" else f"{slot.value} " for slot in missing
+    )
+    return lead + out
+
+
+def _replace_pronoun(
+    question: str, pronoun: re.Match[str], previous: str, slots: Sequence[Slot]
+) -> str:
+    names = [slot for slot in slots if slot.argument != "period"]
+    subject = previous[names[0].start : names[0].end] if names else _topic(previous)
+    possessive = pronoun.group().lower() in {"its", "their"}
+    glue = "的" if pronoun.group() in {"它的", "其"} else "'s" if possessive else ""
+    return question[: pronoun.start()] + subject + glue + question[pronoun.end() :]
+
+
+def _with_names(fragment: str, old: Sequence[Slot], mine: Sequence[Slot], question: str) -> str:
+    """A question of its own that lacks only whom or what it is about."""
+    taken = {slot.argument for slot in mine}
+    names = [slot.value for slot in old if slot.argument not in taken and slot.argument != "metric"]
+    lead = "".join(names) if language(question) == "zh" else " ".join([*names, ""])
+    return lead + fragment
+
+
+def _with_topic(fragment: str, previous: str, mine: Sequence[Slot], old: Sequence[Slot]) -> str:
+    """A fragment such as 费用: the previous topic followed by it."""
+    taken = {slot.argument for slot in mine}
+    replaced = [slot for slot in old if slot.argument in taken]
+    topic = _topic(_without(previous, replaced))
+    if language(previous) == "zh" or language(fragment) == "zh":
+        return f"{topic}的{fragment}" if fragment else previous
+    return f"{fragment} of {topic}" if fragment else previous
+
+
+def _topic(question: str) -> str:
+    """Return a question without its question words."""
+    text = _POLITE.sub("", question.strip())
+    text = re.sub(
+        r"^(?:what|which|how|when|where|who)\b(?:\s+(?:is|are|was|were|does|do|did|much|many))*\s*",
+        "",
+        text,
+        flags=re.IGNORECASE,
+    )
+    return _QUESTION_TAIL.sub("", text).strip(" ?？的")

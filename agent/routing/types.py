@@ -1,0 +1,89 @@
+"""What a route is, and what can be routed to."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal, TypedDict
+
+__all__ = [
+    "NONE",
+    "Action",
+    "Candidate",
+    "DecidedBy",
+    "Question",
+    "Route",
+    "Slot",
+    "Target",
+    "TargetScore",
+]
+
+Action = Literal["answer", "search", "act", "clarify"]
+DecidedBy = Literal["rule", "classifier", "model", "fallback"]
+NONE = "none"
+
+
+class Candidate(TypedDict):
+    """A name and the probability that it is the right one."""
+
+    name: str
+    confidence: float
+
+
+class Route(TypedDict):
+    """What the router decided, why, and who decided.
+
+    `indexes` are those to be searched, best first. `candidates` are all indexes and "none",
+    descending, summing to 1. `confidence` is the probability that the decision is right.
+    """
+
+    question: str
+    action: Action
+    indexes: list[Candidate]
+    tools: list[str]
+    candidates: list[Candidate]
+    confidence: float
+    reason: str
+    decided_by: DecidedBy
+
+
+@dataclass(frozen=True)
+class Target:
+    """An index or tool that a question may be routed to."""
+
+    name: str
+    kind: Literal["index", "tool"]
+    title: str
+    description: str
+    examples: tuple[str, ...] = ()
+    phrases: tuple[str, ...] = ()  # mined from its documents
+
+
+@dataclass(frozen=True)
+class TargetScore:
+    """What the classifier found: probabilities by target name, "none" included, summing to 1."""
+
+    probabilities: dict[str, float]
+    reason: str
+
+
+@dataclass(frozen=True)
+class Slot:
+    """A tool argument's value as it stands in a question."""
+
+    argument: str
+    value: str
+    start: int
+    end: int
+
+
+@dataclass(frozen=True)
+class Question:
+    """A standalone question with what is already known of it.
+
+    `affinities` say how well each index's best chunk matches its words, and `filled` which share of
+    each tool's required arguments it names; both from 0 to 1.
+    """
+
+    text: str
+    affinities: dict[str, float] = field(default_factory=dict)
+    filled: dict[str, float] = field(default_factory=dict)

@@ -1,0 +1,125 @@
+"""What flows through the graph, and the answer that comes out: plain data, storable anywhere."""
+
+from __future__ import annotations
+
+import operator
+from typing import Annotated, Any, Literal, TypedDict
+
+from langgraph.graph.message import add_messages
+
+from agent.answering.types import Citation, Draft
+from agent.routing.types import Route
+from agent.tools.types import ToolCall, ToolPlan
+from indexes.types import LocatedPassage
+
+__all__ = [
+    "Answer",
+    "Found",
+    "Input",
+    "Judgement",
+    "Outcome",
+    "Output",
+    "Previous",
+    "SearchTask",
+    "State",
+    "Usage",
+]
+
+Outcome = Literal["answer", "search", "act", "clarify", "abstain"]
+
+
+class Usage(TypedDict):
+    """What a turn cost."""
+
+    model_calls: int
+    input_tokens: int
+    output_tokens: int
+
+
+class Answer(TypedDict):
+    """The result of a turn.
+
+    `action` is the outcome, which may differ from the route's plan. `pending` is the request for an
+    approval that the turn waits for. `limit` names the limit that cut the turn short.
+    """
+
+    answer: str
+    action: Outcome
+    route: Route
+    citations: list[Citation]
+    tool_calls: list[ToolCall]
+    grounded: bool
+    confidence: float
+    pending: dict[str, Any] | None
+    limit: str | None
+    thread_id: str
+    usage: Usage
+    timings_ms: dict[str, float]
+
+
+class Previous(TypedDict):
+    """What a turn leaves for the next one: its question, and the tool call it could not complete."""
+
+    question: str
+    open_call: ToolPlan | None
+
+
+class Found(TypedDict):
+    """What one index returned."""
+
+    index: str
+    weight: float
+    passages: list[LocatedPassage]
+
+
+class Judgement(TypedDict):
+    """What the judge made of the passages; `weights` are those of the question's terms."""
+
+    sufficient: bool
+    score: float
+    missing: list[str]
+    weights: dict[str, float]
+
+
+class SearchTask(TypedDict):
+    """One search of the fan-out."""
+
+    question: str
+    index: str
+    weight: float
+
+
+class Input(TypedDict):
+    """What a caller sends: the new messages of the conversation."""
+
+    messages: Annotated[list[Any], add_messages]
+
+
+class Output(TypedDict):
+    """What a caller gets back."""
+
+    messages: Annotated[list[Any], add_messages]
+    answer: Answer
+
+
+class State(TypedDict, total=False):
+    """The graph's state; all but `messages` and `previous` belongs to one turn."""
+
+    messages: Annotated[list[Any], add_messages]
+    previous: Previous | None
+    question: str
+    language: Literal["zh", "en"]
+    route: Route
+    found: Annotated[list[Found], operator.add]
+    searched: list[str]
+    passages: list[LocatedPassage]
+    judgement: Judgement
+    rewrites: int
+    plans: list[ToolPlan]
+    tool_calls: list[ToolCall]
+    draft: Draft
+    outcome: Outcome
+    limit: str | None
+    usage: Usage
+    timings: Annotated[dict[str, float], operator.or_]
+    answer: Answer

@@ -1,0 +1,143 @@
+"""Loading a project's own LangChain tools, by path and under a module name of their own."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import importlib.util
+import inspect
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
+
+from agent.errors import ConfigurationError
+from agent.settings import ToolSettings
+from agent.tools.types import Parameter, Tool
+from indexes.types import Principal
+
+if TYPE_CHECKING:
+    from langchain_core.tools import BaseTool
+
+__all__ = ["load_tools"]
+
+INJECTED = "principal"  # a tool argument of this name gets the asking principal and is hidden
+
+
+def load_tools(project: Path, settings: Sequence[ToolSettings]) -> list[Tool]:
+    """Load the tools that a project's settings name.
+
+    Args:
+        project: the project's folder; `use = "tools:name"` means `name` in its tools.py.
+        settings: the [[tool]] tables.
+
+    Raises:
+        ConfigurationError: a file or tool is missing, or is no LangChain tool.
+    """
+    modules: dict[str, ModuleType] = {}
+    tools = []
+    for one in settings:
+        file, _, name = one.use.partition(":")
+        if file not in modules:
+            modules[file] = _module(project, file)
+        tools.append(_tool(modules[file], name, one, project / f"{file}.py"))
+    names = [tool.name for tool in tools]
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise ConfigurationError(f"Two tools are named {twice[0]!r}.", fix="rename one of them.")
+    return tools
+
+
+def _module(project: Path, file: str) -> ModuleType:
+    path = (project / f"{file}.py").resolve()
+    if not path.is_file():
+        raise ConfigurationError(
+            f"There is no file {str(path)!r} for [[tool]] use = '{file}:…'.",
+            fix="create it, or correct `use`.",
+        )
+    unique = f"waypost_project_{hashlib.sha256(str(path).encode()).hexdigest()[:12]}_{file}"
+    if unique in sys.modules:
+        return sys.modules[unique]
+    spec = importlib.util.spec_from_file_location(unique, path)
+    if spec is None or spec.loader is None:
+        raise ConfigurationError(f"{str(path)!r} cannot be loaded as Python.")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[unique] = module
+    try:
+        spec.loader.exec_module(module)
+    except Exception as error:
+        del sys.modules[unique]
+        raise ConfigurationError(
+            f"{str(path)!r} failed while loading: {type(error).__name__}: {error}.",
+            fix="make `python tools.py` run without an error.",
+        ) from error
+    return module
+
+
+def _tool(module: ModuleType, name: str, settings: ToolSettings, path: Path) -> Tool:
+    from langchain_core.tools import BaseTool
+
+    found = getattr(module, name, None)
+    if not isinstance(found, BaseTool):
+        raise ConfigurationError(
+            f"{str(path)!r} has no LangChain tool named {name!r}.",
+            fix="decorate the function with langchain_core.tools.tool, or correct `use`.",
+        )
+    takes_principal = INJECTED in inspect.signature(_function(found)).parameters
+
+    async def run(args: dict[str, Any], principal: Principal | None) -> Any:
+        given = {**args, INJECTED: principal} if takes_principal else args
+        if getattr(found, "coroutine", None) is not None:
+            return await found.ainvoke(given)
+        return await asyncio.to_thread(found.invoke, given)
+
+    return Tool(
+        name=found.name,
+        description=found.description,
+        parameters=_parameters(found),
+        run=run,
+        examples=settings.examples,
+        approve=settings.approve,
+        groups=settings.groups,
+        timeout=settings.timeout,
+    )
+
+
+def _function(tool: BaseTool) -> Any:
+    return getattr(tool, "func", None) or getattr(tool, "coroutine", None) or tool._run
+
+
+def _parameters(tool: BaseTool) -> tuple[Parameter, ...]:
+    schema: dict[str, Any] = tool.get_input_jsonschema()
+    definitions = schema.get("$defs", {})
+    required = set(schema.get("required", ()))
+    return tuple(
+        _parameter(name, _resolved(entry, definitions), name in required)
+        for name, entry in schema.get("properties", {}).items()
+        if name != INJECTED
+    )
+
+
+def _resolved(entry: dict[str, Any], definitions: dict[str, Any]) -> dict[str, Any]:
+    for option in entry.get("anyOf", ()):
+        if option.get("type") != "null":
+            entry = {**{k: v for k, v in entry.items() if k != "anyOf"}, **option}
+            break
+    if "$ref" in entry:
+        entry = {**definitions.get(entry["$ref"].rsplit("/", 1)[-1], {}), **entry}
+    return entry
+
+
+def _parameter(name: str, entry: dict[str, Any], required: bool) -> Parameter:
+    choices = entry.get("enum") or ([entry["const"]] if "const" in entry else [])
+    return Parameter(
+        name=name,
+        title=str(entry.get("title", name)),
+        kind=str(entry.get("type", "string")),
+        required=required,
+        choices=tuple(str(choice) for choice in choices),
+        aliases={str(k): str(v) for k, v in entry.get("aliases", {}).items()},
+        pattern=str(entry.get("pattern", "")),
+        format=str(entry.get("format", "")),
+    )

@@ -1,0 +1,34 @@
+"""Access lists: who may see a document, compiled into the store's filter.
+
+A stored point carries `access`: the groups that may see it, or "*" for everyone. An empty list is
+visible to nobody.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal
+
+from indexes.types import Condition, Principal
+
+__all__ = ["EVERYONE", "access_list", "visible_to"]
+
+EVERYONE = "*"
+
+
+def visible_to(principal: Principal | None) -> Condition:
+    """Return the condition that a point is visible to `principal`; None sees public points only."""
+    groups = () if principal is None else principal.groups
+    return Condition("access", (EVERYONE, *(g for g in groups if g != EVERYONE)))
+
+
+def access_list(
+    document: Sequence[str] | None,
+    index: Sequence[str] | None,
+    default: Literal["public", "private"],
+) -> list[str]:
+    """Return the stored list of a document: its own, else its index's, else the project's default."""
+    own = document if document is not None else index
+    if own is not None:
+        return sorted(set(own))
+    return [EVERYONE] if default == "public" else []

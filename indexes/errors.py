@@ -1,0 +1,115 @@
+"""Errors of Waypost, one tree; each says what is wrong, where, and how to mend it.
+
+WaypostError
+├── ConfigurationError     the project's settings or its folder are unusable (exit code 2)
+├── UsageError             a question or argument is unusable (exit code 2)
+│   └── UnknownIndexError
+├── StoreError             the store failed
+│   ├── StoreLockedError   another process holds the store
+│   └── StoreSchemaError   the store was written by another version or embedding model
+├── EmbeddingError         an embedding model failed
+└── LoadError              one file cannot be read; ingestion reports it and goes on
+"""
+
+from __future__ import annotations
+
+__all__ = [
+    "ConfigurationError",
+    "EmbeddingError",
+    "LoadError",
+    "StoreError",
+    "StoreLockedError",
+    "StoreSchemaError",
+    "UnknownIndexError",
+    "UsageError",
+    "WaypostError",
+]
+
+
+class WaypostError(Exception):
+    """Base of every error that Waypost raises on purpose.
+
+    Args:
+        message: what is wrong and where.
+        fix: what the reader can do about it.
+    """
+
+    code = "error"
+    retryable = False
+    exit_code = 1
+
+    def __init__(self, message: str, *, fix: str = "") -> None:
+        super().__init__(message if not fix else f"{message} Fix: {fix}")
+        self.message = message
+        self.fix = fix
+
+    def as_dict(self) -> dict[str, object]:
+        """Return the error as plain data, as the commands print it with `--json`."""
+        return {
+            "error": self.code,
+            "message": self.message,
+            "fix": self.fix,
+            "retryable": self.retryable,
+        }
+
+
+class ConfigurationError(WaypostError):
+    """The project folder or its waypost.toml cannot be used."""
+
+    code = "configuration"
+    exit_code = 2
+
+
+class UsageError(WaypostError):
+    """A question, an argument or a combination of arguments cannot be used."""
+
+    code = "usage"
+    exit_code = 2
+
+
+class UnknownIndexError(UsageError):
+    """An index was named that the project does not define."""
+
+    code = "unknown_index"
+
+    def __init__(self, name: str, known: list[str]) -> None:
+        super().__init__(
+            f"There is no index {name!r} in this project.",
+            fix=f"use one of: {', '.join(known)}."
+            if known
+            else "add an [[index]] to waypost.toml.",
+        )
+        self.name = name
+        self.known = known
+
+
+class StoreError(WaypostError):
+    """The vector store failed."""
+
+    code = "store"
+
+
+class StoreLockedError(StoreError):
+    """Another process has the store open."""
+
+    code = "store_locked"
+    retryable = True
+
+
+class StoreSchemaError(StoreError):
+    """The store does not fit this version or these settings."""
+
+    code = "store_schema"
+
+
+class EmbeddingError(WaypostError):
+    """An embedding model failed."""
+
+    code = "embedding"
+    retryable = True
+
+
+class LoadError(WaypostError):
+    """A source file cannot be read."""
+
+    code = "load"

@@ -1,0 +1,1 @@
+"""From source files to stored chunks: loaders, chunking and synchronisation."""

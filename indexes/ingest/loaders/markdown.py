@@ -1,0 +1,110 @@
+"""Markdown through markdown-it-py, with YAML front matter."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+from indexes.base import Loaded
+from indexes.errors import LoadError
+from indexes.ingest.loaders.plain import read_text
+from indexes.ingest.loaders.table import rows_to_blocks
+from indexes.types import Block
+
+__all__ = ["load_markdown"]
+
+_FRONT_MATTER = re.compile(r"\A---\s*\n(.*?)\n---\s*(?:\n|\Z)", re.DOTALL)
+
+
+def load_markdown(path: Path) -> Loaded:
+    """Read Markdown: headings, paragraphs, list items, tables row by row, code as it is.
+
+    Front matter may give `title`, `date` and `groups` (the document's access list).
+    """
+    text = read_text(path)
+    matter = _FRONT_MATTER.match(text)
+    fields = _fields(matter.group(1)) if matter else {}
+    blocks = _blocks(text[matter.end() :] if matter else text)
+    title = str(fields.get("title") or "").strip()
+    if not title and blocks and blocks[0].level == 1:
+        title = blocks[0].text
+    return Loaded(blocks, title=title, date=str(fields.get("date") or ""), groups=_groups(fields))
+
+
+def _fields(text: str) -> dict[str, Any]:
+    import yaml
+
+    try:
+        fields = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise LoadError(f"The front matter is not valid YAML: {error}.") from error
+    return fields if isinstance(fields, dict) else {}
+
+
+def _groups(fields: dict[str, Any]) -> tuple[str, ...] | None:
+    if "groups" not in fields:
+        return None
+    groups = fields["groups"]
+    if groups is None:
+        return ()
+    if isinstance(groups, str):
+        return (groups,)
+    if isinstance(groups, list) and all(isinstance(group, str) for group in groups):
+        return tuple(groups)
+    raise LoadError("The front matter's `groups` is neither a name nor a list of names.")
+
+
+def _blocks(text: str) -> list[Block]:
+    from markdown_it import MarkdownIt
+
+    found = MarkdownIt("commonmark").enable("table").parse(text)
+    blocks: list[Block] = []
+    rows: list[list[str]] = []
+    level = depth = 0
+    ordered: list[int | None] = []
+    marker = ""
+    for token in found:
+        match token.type:
+            case "heading_open":
+                level = int(token.tag[1])
+            case "heading_close":
+                level = 0
+            case "ordered_list_open":
+                ordered.append(int(token.attrs.get("start", 1)))
+            case "bullet_list_open":
+                ordered.append(None)
+            case "ordered_list_close" | "bullet_list_close":
+                ordered.pop()
+            case "list_item_open":
+                number = ordered[-1]
+                marker = "- " if number is None else f"{number}. "
+                if number is not None:
+                    ordered[-1] = number + 1
+            case "table_open":
+                depth, rows = 1, []
+            case "tr_open":
+                rows.append([])
+            case "table_close":
+                depth = 0
+                blocks += rows_to_blocks(rows, {})
+            case "inline":
+                plain = _plain(token)
+                if depth:
+                    rows[-1].append(plain)
+                elif plain:
+                    blocks.append(Block(marker + plain, {}, level))
+                    marker = ""
+            case "fence" | "code_block":
+                blocks.append(Block(token.content.rstrip("\n"), {}))
+    return blocks
+
+
+def _plain(token: Any) -> str:
+    parts = []
+    for child in token.children or ():
+        if child.type in {"softbreak", "hardbreak"}:
+            parts.append("\n")
+        elif child.type in {"text", "code_inline", "html_inline", "image"}:
+            parts.append(child.content)
+    return "".join(parts).strip()

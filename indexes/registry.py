@@ -1,0 +1,219 @@
+"""The registry: a project's indexes, opened together over one store."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+from indexes.access import visible_to
+from indexes.base import Index, Query, Store
+from indexes.embeddings import CachedEmbedder, EmbeddingCache, make_embedder
+from indexes.embeddings.cache import SHIPPED
+from indexes.errors import UnknownIndexError
+from indexes.fusion import merge_by_rank
+from indexes.ingest.sync import Progress, sync
+from indexes.search import FlatIndex, HierarchicalIndex
+from indexes.settings import Settings, load_settings
+from indexes.stores import EdgeStore
+from indexes.text import tokens
+from indexes.types import (
+    Condition,
+    DocumentInfo,
+    Filter,
+    LocatedPassage,
+    Passage,
+    Principal,
+    SyncReport,
+)
+
+__all__ = ["Outline", "Registry", "public_passage"]
+
+BM25_SATURATION = 2.2  # k1 + 1, what a term's weight in a document tends to
+
+
+@dataclass(frozen=True)
+class Outline:
+    """Titles and headings of an index, for a router to learn from."""
+
+    titles: tuple[str, ...]
+    headings: tuple[str, ...]
+
+
+class Registry:
+    """A project's indexes.
+
+    `async with Registry.open("my_project") as registry: await registry.search("...")`
+    """
+
+    def __init__(self, project: Path, settings: Settings, store: Store, embedder: CachedEmbedder):
+        self.project = project
+        self.settings = settings
+        self.embedder = embedder
+        self._store = store
+        layouts = {"flat": FlatIndex, "hierarchical": HierarchicalIndex}
+        self.indexes: Mapping[str, Index] = {
+            index.name: layouts[index.layout](index, store, embedder) for index in settings.index
+        }
+
+    @classmethod
+    @asynccontextmanager
+    async def open(
+        cls, project: str | Path, settings: Settings | None = None
+    ) -> AsyncIterator[Self]:
+        """Open a project's store; no document is read and no model loaded.
+
+        Args:
+            project: the folder with waypost.toml.
+            settings: what to use instead of reading that file.
+
+        Raises:
+            ConfigurationError: the folder or its settings are unusable.
+            StoreLockedError: another process has the store open.
+            StoreSchemaError: the store was made with another version or embedding model.
+        """
+        folder = Path(project)
+        known = settings or load_settings(folder, Settings)
+        state = folder / known.store.path
+        embedder = CachedEmbedder(
+            make_embedder(known.models.embedding),
+            EmbeddingCache(state / "cache" / "embeddings.db", folder / SHIPPED),
+        )
+        store = await asyncio.to_thread(
+            lambda: EdgeStore(state / "store", model=embedder.name, dimension=embedder.dimension)
+        )
+        try:
+            yield cls(folder, known, store, embedder)
+        finally:
+            await asyncio.to_thread(store.close)
+
+    def index(self, name: str) -> Index:
+        """Return the index of that name.
+
+        Raises:
+            UnknownIndexError: the project has no such index.
+        """
+        try:
+            return self.indexes[name]
+        except KeyError:
+            raise UnknownIndexError(name, sorted(self.indexes)) from None
+
+    async def search(
+        self,
+        query: str,
+        *,
+        index: str | None = None,
+        k: int | None = None,
+        principal: Principal | None = None,
+    ) -> list[Passage]:
+        """Return the best passages of one index, or of all merged by rank.
+
+        Args:
+            query: a question or keywords.
+            index: the index's name; None searches all.
+            k: how many passages; None: the index's own number.
+            principal: who asks; None sees public documents only.
+        """
+        if index is not None:
+            found = await self.index(index).search(query, principal=principal, k=k)
+        else:
+            rankings = [
+                await one.search(query, principal=principal, k=k) for one in self.indexes.values()
+            ]
+            most = k or max((one.settings.k for one in self.indexes.values()), default=5)
+            found = merge_by_rank(rankings, [1.0] * len(rankings), most)
+        return [public_passage(passage) for passage in found]
+
+    async def documents(
+        self, *, index: str | None = None, principal: Principal | None = None
+    ) -> list[DocumentInfo]:
+        """Return what is indexed, in one index or all, as far as `principal` may see it."""
+        chosen = [self.index(index)] if index is not None else list(self.indexes.values())
+        return [info for one in chosen for info in await one.documents(principal=principal)]
+
+    def is_empty(self) -> bool:
+        """Say whether nothing has been ingested yet."""
+        return self._store.count("documents", Filter()) == 0
+
+    def count_chunks(self) -> int:
+        """Return how many chunks the store holds."""
+        return self._store.count("chunks", Filter())
+
+    async def sync(self, only: Sequence[Path] = (), progress: Progress | None = None) -> SyncReport:
+        """Bring the store in line with the sources.
+
+        Args:
+            only: look at these files and folders alone.
+            progress: told (what is being done, done, of how many).
+        """
+        return await sync(
+            self.project, self.settings, self._store, self.embedder, only=only, progress=progress
+        )
+
+    async def affinities(
+        self, question: str, *, principal: Principal | None, unrestricted: bool = False
+    ) -> dict[str, float]:
+        """Return how well each index's best chunk matches the question's words, from 0 to 1.
+
+        The BM25 score of the best visible chunk over the most it could be; inverse document
+        frequencies are counted over all visible chunks, so the indexes can be compared.
+
+        Args:
+            question: the question.
+            principal: who asks.
+            unrestricted: look at every chunk; for calibrating a router, never for a person.
+        """
+        terms = list(dict.fromkeys(tokens(question)))
+        visible = Filter(() if unrestricted else (visible_to(principal),))
+        total = self._store.count("chunks", visible)
+        if not terms or not total:
+            return dict.fromkeys(self.indexes, 0.0)
+        rare = math.log(1 + (total + 0.5) / 0.5)
+        idf = self._store.idf("chunks", "text", terms, visible)
+        most = BM25_SATURATION * sum(value or rare for value in idf)
+        out = {}
+        for name in self.indexes:
+            hits = self._store.query(
+                "chunks",
+                Query(
+                    filter=visible.and_(Condition("index", (name,))),
+                    limit=1,
+                    lexical=("text", question),
+                    corpus=visible,
+                ),
+            )
+            out[name] = min(1.0, hits[0].score / most) if hits else 0.0
+        return out
+
+    def outlines(self, *, principal: Principal | None) -> dict[str, Outline]:
+        """Return the titles and headings of each index that `principal` may see."""
+        titles: dict[str, list[str]] = {name: [] for name in self.indexes}
+        headings: dict[str, list[str]] = {name: [] for name in self.indexes}
+        for hit in self._store.scroll("documents", Filter((visible_to(principal),))):
+            name = str(hit.payload["index"])
+            if name in titles:
+                titles[name].append(str(hit.payload["title"]))
+                headings[name] += hit.payload["headings"]
+        return {
+            name: Outline(tuple(sorted(set(titles[name]))), tuple(sorted(set(headings[name]))))
+            for name in self.indexes
+        }
+
+
+def public_passage(passage: LocatedPassage) -> Passage:
+    """Return a passage as people get it, without its inner spans."""
+    return {
+        "text": passage["text"],
+        "score": passage["score"],
+        "index": passage["index"],
+        "document": passage["document"],
+        "title": passage["title"],
+        "uri": passage["uri"],
+        "location": passage["location"],
+        "context": passage["context"],
+        "chunk_id": passage["chunk_id"],
+    }

@@ -1,0 +1,207 @@
+"""Settings that retrieval needs, read from a project's waypost.toml and the environment."""
+
+from __future__ import annotations
+
+import os
+import re
+import tomllib
+from pathlib import Path
+from typing import Any, Literal, Self, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+
+from indexes.errors import ConfigurationError
+from indexes.types import Layout
+
+__all__ = [
+    "IndexSettings",
+    "ModelSettings",
+    "ProjectSettings",
+    "Settings",
+    "StoreSettings",
+    "Weights",
+    "load_settings",
+]
+
+FILE_NAME = "waypost.toml"
+
+
+class Section(BaseModel):
+    """A table of waypost.toml; a key it does not know is an error."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class ProjectSettings(Section):
+    """[project]: what the assistant is and whom its documents are for."""
+
+    name: str = "Waypost"
+    language: Literal["zh", "en"] = "en"
+    persona: str = ""
+    default_access: Literal["public", "private"] = "private"
+
+
+class ModelSettings(BaseModel):
+    """[models], as far as retrieval reads it."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+    embedding: str = Field(default="local", pattern=r"^(local|openai:.+)$")
+
+
+class StoreSettings(Section):
+    """[store]: where the vectors live."""
+
+    path: str = ".waypost"
+
+
+class Weights(Section):
+    """Weights of min-max fusion; without them DBSF fuses the two branches."""
+
+    bm25: float = Field(default=0.6, ge=0)
+    dense: float = Field(default=0.4, ge=0)
+
+
+class IndexSettings(Section):
+    """[[index]]: one category of documents and how it is searched.
+
+    Token counts are the embedding model's own.
+    """
+
+    name: str = Field(pattern=r"^[a-z][a-z0-9_-]{0,62}$")
+    title: str = ""
+    description: str = ""
+    layout: Layout = "flat"
+    sources: tuple[str, ...] = ()
+    examples: tuple[str, ...] = ()
+    examples_file: str = ""
+    groups: tuple[str, ...] | None = None
+    embedding: Literal["", "none"] = ""
+    weights: Weights | None = None
+    k: int = Field(default=5, ge=1, le=100)
+    documents: int = Field(default=20, ge=1, le=1000)
+    candidates: int = Field(default=60, ge=10, le=1000)
+    chunk_tokens: int = Field(default=360, ge=64, le=480)
+    chunk_min_tokens: int = Field(default=160, ge=0, le=400)
+
+    @property
+    def label(self) -> str:
+        """What people call the index."""
+        return self.title or self.name
+
+
+class Settings(BaseModel):
+    """The part of waypost.toml that `indexes` owns."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+    project: ProjectSettings = ProjectSettings()
+    models: ModelSettings = ModelSettings()
+    store: StoreSettings = StoreSettings()
+    index: tuple[IndexSettings, ...] = ()
+
+    @field_validator("index")
+    @classmethod
+    def _names_differ(cls, indexes: tuple[IndexSettings, ...]) -> tuple[IndexSettings, ...]:
+        names = [index.name for index in indexes]
+        twice = sorted({name for name in names if names.count(name) > 1})
+        if twice:
+            raise ValueError(f"two indexes are named {twice[0]!r}")
+        if "none" in names:
+            raise ValueError(
+                "an index cannot be named 'none', which stands for 'no index covers this'"
+            )
+        return indexes
+
+    @model_validator(mode="after")
+    def _chunks_fit(self) -> Self:
+        for index in self.index:
+            if index.chunk_min_tokens >= index.chunk_tokens:
+                raise ValueError(
+                    f"index {index.name!r}: chunk_min_tokens must be below chunk_tokens"
+                )
+        return self
+
+
+SettingsT = TypeVar("SettingsT", bound=Settings)
+
+
+def load_settings(project: Path, kind: type[SettingsT]) -> SettingsT:
+    """Read `project`/waypost.toml, overridden by `WAYPOST_<SECTION>__<KEY>` variables.
+
+    Args:
+        project: the project's folder.
+        kind: the settings class to fill.
+
+    Raises:
+        ConfigurationError: the folder or file is missing, or a key is wrong (named with its line).
+    """
+    if not project.is_dir():
+        raise ConfigurationError(
+            f"There is no folder {str(project)!r}.",
+            fix="pass --project with an existing project, or make one: waypost init DIR.",
+        )
+    path = project / FILE_NAME
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise ConfigurationError(
+            f"{str(project)!r} is no Waypost project: it has no {FILE_NAME}.",
+            fix="pass --project with a project's folder, or make one: waypost init DIR.",
+        ) from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigurationError(
+            f"{str(path)!r} cannot be read: {error}.", fix="save it as readable UTF-8 text."
+        ) from error
+    try:
+        data = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigurationError(
+            f"{str(path)!r} is not valid TOML: {error}.", fix="correct the line named."
+        ) from error
+    try:
+        return kind.model_validate(_with_environment(data, os.environ))
+    except ValidationError as error:
+        raise ConfigurationError(_describe(error, path, text), fix="correct that key.") from error
+
+
+def _with_environment(data: dict[str, Any], environment: os._Environ[str]) -> dict[str, Any]:
+    for name, value in environment.items():
+        match = re.fullmatch(r"WAYPOST_([A-Z]+)__([A-Z0-9_]+)", name)
+        if match:
+            section = data.setdefault(match[1].lower(), {})
+            if isinstance(section, dict):
+                section[match[2].lower()] = value
+    return data
+
+
+def _describe(error: ValidationError, path: Path, text: str) -> str:
+    problems = []
+    for item in error.errors(include_url=False, include_input=False):
+        where = ".".join(str(part + 1) if isinstance(part, int) else part for part in item["loc"])
+        line = _line_of(item["loc"], text)
+        at = f" (line {line})" if line else ""
+        what = "unknown key" if item["type"] == "extra_forbidden" else item["msg"]
+        problems.append(f"{where or 'the file'}{at}: {what}")
+    return f"{str(path)!r} is not usable: " + "; ".join(problems) + "."
+
+
+def _line_of(loc: tuple[int | str, ...], text: str) -> int | None:
+    """Return the line of a key, or of its table: ("index", 1, "layout") is in the second [[index]]."""
+    if not loc:
+        return None
+    section, rest = str(loc[0]), list(loc[1:])
+    wanted = int(rest.pop(0)) if rest and isinstance(rest[0], int) else 0
+    key = str(rest[0]) if rest else None
+    seen, table_line, inside = -1, None, False
+    for number, line in enumerate(text.splitlines(), 1):
+        header = re.match(r"\s*\[\[?\s*([\w.-]+)\s*\]\]?", line)
+        if header:
+            seen += header[1] == section
+            inside = header[1] == section and seen == wanted
+            table_line = number if inside else table_line
+        elif inside and key and re.match(rf"\s*[\"']?{re.escape(key)}[\"']?\s*=", line):
+            return number
+        elif table_line is None and re.match(rf"\s*{re.escape(section)}\s*=", line):
+            return number
+    return table_line

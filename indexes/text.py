@@ -1,0 +1,398 @@
+"""The one place for language: normalising, segmenting, dates, numbers, sentences.
+
+Search, routing, answering and verification all use these functions, so that a term means the same
+everywhere. Segmentation is jieba's search mode joined with character bigrams, over simplified
+Chinese, which was the best of the sparse tokenisations measured on DRCD.
+"""
+
+from __future__ import annotations
+
+import re
+import threading
+import unicodedata
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date
+from functools import lru_cache
+from typing import Any, Literal
+
+__all__ = [
+    "Period",
+    "article_number",
+    "contains",
+    "content_terms",
+    "language",
+    "normalize",
+    "numbers",
+    "period_spans",
+    "periods",
+    "sentences",
+    "tokens",
+]
+
+Language = Literal["zh", "en"]
+
+_CJK = r"㐀-䶿一-鿿豈-﫿"
+_CJK_RUN = re.compile(f"[{_CJK}]+")
+_WORD = re.compile(
+    rf"[{_CJK}]+|\d[\d,]*(?:\.\d+)?|[^\W\d_{_CJK}]+(?:['’][a-z]+)?(?:[-.]?\d+(?:\.\d+)?)?",
+    re.UNICODE,
+)
+_DIGITS = {"零": 0, "〇": 0, "一": 1, "二": 2, "两": 2, "三": 3, "四": 4, "五": 5, "六": 6,
+           "七": 7, "八": 8, "九": 9}  # fmt: skip
+_UNITS = {"十": 10, "百": 100, "千": 1000}
+
+# Words that carry no topic: they shape a question or glue a sentence together.
+_STOP_ZH = frozenset(
+    "的 了 是 在 和 与 及 或 也 都 就 而 被 把 对 从 到 由 于 以 为 为了 吗 呢 吧 啊 呀 么 嘛 有 没有 没 不 "
+    "我 你 您 他 她 它 我们 你们 他们 咱们 这 那 哪 这个 那个 这些 那些 哪个 哪些 哪里 哪儿 哪一 哪几 "
+    "什么 什么样 怎么 怎样 怎么样 如何 为什么 为何 多少 几 几个 多大 多长 多久 多高 多远 何时 什么时候 是否 "
+    "能否 可否 能 能够 可以 可 会 要 要求 应该 应当 应 需要 需 请 请问 请教 告诉 告诉我 查 查询 查一下 查一查 "
+    "查查 看 看看 看一下 帮 帮我 帮忙 给 给我 说 说说 说明 一下 介绍 列出 列举 想 想要 想知道 知道 了解 "
+    "关于 有关 相关 方面 情况 具体 主要 分别 各 各自 每 每个 个 项 条 份 些 等 等等 之 其 其中 所 所有 全部 一共 "
+    "总共 共 以及 并 并且 还 还有 又 再 呀 吗 则 时 时候 中 里 内 上 下 后 前 来 去 做 进行 规定 问 问题 "
+    "一 一个 种 它们 该 此 本 啥 咋 哪位 谁 得 着 过 很 多 让 跟 同 按 按照 根据 通过 才 只 只有 如果 若 那么 "
+    "啦 哦 嗯 呗 麻烦 谢谢 吧 比较 有什么 有没有 是什么 是不是 那边 这边 哪块 另外 然后 那 的话 到底 究竟 目前 现在".split()
+)
+_STOP_EN = frozenset(
+    "a an the of in on at to for from by with as is are was were be been being do does did done has "
+    "have had having can could should would will shall may might must what which who whom whose when "
+    "where why how many much long often there here this that these those it its they them their he "
+    "she his her i me my we us our you your and or but not no nor if then than so too very about into "
+    "over under between within during before after above below up down out off any some each all both "
+    "please tell show give list explain describe find let know get me us s t re ve ll d m also just "
+    "whether according per such via does exactly need needs want".split()
+)
+
+
+def normalize(text: str) -> str:
+    """Return `text` in NFKC form, lower case, and simplified Chinese."""
+    text = unicodedata.normalize("NFKC", text).lower()
+    return str(_simplifier().convert(text)) if _CJK_RUN.search(text) else text
+
+
+def language(text: str) -> Language:
+    """Return the language of `text`: "zh" if a fifth of its letters are Chinese, else "en"."""
+    chinese = sum(len(run) for run in _CJK_RUN.findall(text))
+    latin = len(
+        re.findall(r"[A-Za-z]+", text)
+    )  # words, not letters: one names what a character does
+    return "zh" if chinese and chinese * 4 >= latin else "en"
+
+
+@lru_cache(maxsize=4096)
+def tokens(text: str) -> tuple[str, ...]:
+    """Return the terms of `text` that the lexical search indexes and looks up.
+
+    Chinese runs give jieba's search-mode grains and all character bigrams, Latin words their
+    Snowball stems, numbers themselves without separators; years, quarters, months and article
+    numbers also give a canonical term, so that 第三季度, 三季度 and Q3 meet.
+    """
+    return tuple(_tokens(normalize(text)))
+
+
+def _tokens(text: str) -> Iterator[str]:
+    for match in _WORD.finditer(text):
+        word = match.group()
+        if _CJK_RUN.match(word):
+            grains = _grains(word)
+            yield from grains
+            seen = set(grains)
+            yield from (b for i in range(len(word) - 1) if (b := word[i : i + 2]) not in seen)
+        elif word[0].isdigit():
+            yield word.replace(",", "")
+        else:
+            yield _stem(word)
+    for _, _, terms in (*_dated(text), *_articles(text)):
+        yield from terms
+
+
+def content_terms(text: str) -> list[str]:
+    """Return the distinct terms of a question that say what it is about.
+
+    Words, numbers and canonical dates in order, without function and question words; use
+    `contains` to ask whether a passage has one.
+    """
+    found: dict[str, None] = {}
+    text = normalize(text)
+    named = [*_dated(text), *_articles(text)]
+    for start, end, _ in named:
+        text = text[:start] + " " * (end - start) + text[end:]
+    for match in _WORD.finditer(text):
+        word = match.group()
+        if _CJK_RUN.match(word):
+            for term in _cutter().cut(word):
+                if term not in _STOP_ZH:
+                    found[term] = None
+        elif word[0].isdigit():
+            found[word.replace(",", "")] = None
+        elif word not in _STOP_EN:
+            found[_stem(word)] = None
+    for _, _, terms in named:
+        found.update(dict.fromkeys(terms))
+    return list(found)
+
+
+def _dated(text: str) -> list[tuple[int, int, list[str]]]:
+    return [(start, end, period.terms()) for start, end, period in period_spans(text)]
+
+
+def _articles(text: str) -> list[tuple[int, int, list[str]]]:
+    return [
+        (m.start(), m.end(), [f"§{chinese_number(m.group(1) or m.group(2))}"])
+        for m in _ARTICLE.finditer(text)
+    ]
+
+
+def contains(haystack: str, haystack_tokens: frozenset[str], term: str) -> bool:
+    """Say whether a passage has a term of `content_terms`.
+
+    Args:
+        haystack: the passage, normalised.
+        haystack_tokens: its `tokens`.
+        term: one content term; Chinese ones match as substrings, so segmentation cannot hide them.
+    """
+    return term in haystack_tokens or (bool(_CJK_RUN.match(term)) and term in haystack)
+
+
+def _grains(run: str) -> list[str]:
+    return [g for g in _cutter().cut_for_search(run) if len(g) > 1 or g not in _STOP_ZH]
+
+
+@lru_cache(maxsize=1)
+def _cutter() -> Any:
+    import rjieba
+
+    return rjieba
+
+
+@lru_cache(maxsize=1)
+def _simplifier() -> Any:
+    import opencc
+
+    return opencc.OpenCC("t2s")
+
+
+_stemmers = threading.local()  # a stemmer keeps its word between calls, so each thread has its own
+
+
+@lru_cache(maxsize=65536)
+def _stem(word: str) -> str:
+    if not word.isascii() or not word.isalpha():
+        return word
+    stemmer = getattr(_stemmers, "english", None)
+    if stemmer is None:
+        import snowballstemmer
+
+        stemmer = _stemmers.english = snowballstemmer.stemmer("english")
+    return str(stemmer.stemWord(word))
+
+
+# --- numbers and dates -------------------------------------------------------------------------
+
+_CN = "零〇一二两三四五六七八九十百千"
+_ARTICLE = re.compile(rf"第\s*([{_CN}\d]+)\s*条|\barticle\s+(\d+)\b")
+
+
+def chinese_number(text: str) -> int:
+    """Return the value of a number written in digits or in Chinese (二十三, 一百零五)."""
+    text = text.strip()
+    if text.isdigit():
+        return int(text)
+    total = 0
+    digit: int | None = None
+    for char in text:
+        if char in _UNITS:
+            total += (1 if digit is None else digit) * _UNITS[char]
+            digit = None
+        elif char in _DIGITS:
+            digit = _DIGITS[char] if digit is None else digit * 10 + _DIGITS[char]
+    return total + (digit or 0)
+
+
+def article_number(text: str) -> int | None:
+    """Return the number of the article that `text` names first (第十二条, Article 12), if any."""
+    match = _ARTICLE.search(normalize(text))
+    return chinese_number(match.group(1) or match.group(2)) if match else None
+
+
+def numbers(text: str) -> list[str]:
+    """Return the numbers in `text` as digits without separators, in order."""
+    return [n.replace(",", "") for n in re.findall(r"\d[\d,]*(?:\.\d+)?", normalize(text))]
+
+
+@dataclass(frozen=True)
+class Period:
+    """A stretch of time named in a text: a year, a half, a quarter, a month or a day."""
+
+    year: int | None = None
+    half: int | None = None
+    quarter: int | None = None
+    month: int | None = None
+    day: int | None = None
+
+    def terms(self) -> list[str]:
+        """Return the canonical search terms of the period."""
+        pairs = (("y", self.year), ("h", self.half), ("q", self.quarter), ("m", self.month))
+        return [f"~{key}{value}" for key, value in pairs if value is not None]
+
+    def iso(self) -> str:
+        """Return the period as 2024, 2024H1, 2024Q3, 2024-05 or 2024-05-17 ("" without a year)."""
+        if self.year is None:
+            return ""
+        if self.month is not None:
+            day = f"-{self.day:02d}" if self.day is not None else ""
+            return f"{self.year}-{self.month:02d}{day}"
+        if self.quarter is not None:
+            return f"{self.year}Q{self.quarter}"
+        return f"{self.year}H{self.half}" if self.half is not None else f"{self.year}"
+
+
+_YEAR_CN = (
+    r"(?P<year>(?:19|20)\d\d|[二][〇零][〇零一二三四五六七八九]{2}|\d\d(?=年))\s*(?:年度|财年|年)?"
+)
+_RELATIVE_YEAR = {"今年": 0, "本年度": 0, "本年": 0, "去年": -1, "上年度": -1, "上年": -1, "前年": -2, "明年": 1,
+                  "this year": 0, "last year": -1, "next year": 1, "previous year": -1}  # fmt: skip
+_ORDINALS = {
+    "first": 1,
+    "second": 2,
+    "third": 3,
+    "fourth": 4,
+    "1st": 1,
+    "2nd": 2,
+    "3rd": 3,
+    "4th": 4,
+}
+_MONTHS = {name: i + 1 for i, name in enumerate(
+    "january february march april may june july august september october november december".split())}  # fmt: skip
+_QUARTER = (
+    r"(?:第?(?P<q1>[一二三四1-4])\s*季度?|q(?P<q2>[1-4])(?!\d)|(?P<q3>[1-4])q(?!\d)|"
+    r"(?:the\s+)?(?P<q4>first|second|third|fourth|1st|2nd|3rd|4th)\s+quarter)"
+)
+_HALF = r"(?:(?P<h1>[上下])半年|h(?P<h2>[12])(?!\d)|(?:the\s+)?(?P<h3>first|second)\s+half)"
+_MONTH = r"(?:(?P<m1>1[0-2]|0?[1-9]|十[一二]?|[一二三四五六七八九])月(?:份)?(?:(?P<d1>3[01]|[12]\d|0?[1-9])[日号])?)"
+_PART = rf"(?:{_QUARTER}|{_HALF}|{_MONTH})"
+_PERIOD = re.compile(
+    rf"(?:{_YEAR_CN}|(?P<ryear>{'|'.join(_RELATIVE_YEAR)}))(?:\s*的?\s*-?\s*{_PART})?"
+)
+_PART_ONLY = re.compile(_PART)
+_PART_THEN_YEAR = re.compile(
+    rf"(?<![\d年\-]){_PART}\s*(?:of\s+|in\s+|,\s*)?(?P<year>(?:19|20)\d\d)(?!\d|\s*年|\s*-?q[1-4])"
+)
+_ISO_DAY = re.compile(
+    r"(?<!\d)(?P<y>(?:19|20)\d\d)[-/.](?P<m>1[0-2]|0?[1-9])(?:[-/.](?P<d>3[01]|[12]\d|0?[1-9]))?(?!\d)"
+)
+_MONTH_EN = re.compile(
+    rf"\b(?P<name>{'|'.join(_MONTHS)})\b\.?(?:\s+(?P<d>[12]?\d|3[01]),?)?\s+(?P<y>(?:19|20)\d\d)"
+)
+_RELATIVE_QUARTER = re.compile(
+    r"(?P<this>本季度|这个季度|this quarter)|(?P<last>上个?季度|last quarter|previous quarter)"
+)
+_RELATIVE_MONTH = re.compile(
+    r"(?P<this>本月|这个月|this month)|(?P<last>上个?月|last month|previous month)"
+)
+
+
+def periods(text: str, *, today: date | None = None) -> list[Period]:
+    """Return the periods that `text` names, in order of appearance.
+
+    Args:
+        text: a question or passage, Chinese or English.
+        today: what relative words (去年, 上季度, last month) count from; without it they are left out.
+    """
+    return [period for _, _, period in period_spans(text, today=today)]
+
+
+def period_spans(text: str, *, today: date | None = None) -> list[tuple[int, int, Period]]:
+    """Return the periods that `text` names with the offsets between which it does."""
+    text = text.lower()
+    found: list[tuple[int, int, Period]] = []
+
+    def take(match: re.Match[str], period: Period) -> None:
+        start, end = match.span()
+        if period != Period() and not any(s < end and start < e for s, e, _ in found):
+            found.append((start, end, period))
+
+    for match in _ISO_DAY.finditer(text):
+        day = int(match["d"]) if match["d"] else None
+        take(match, Period(year=int(match["y"]), month=int(match["m"]), day=day))
+    for match in _MONTH_EN.finditer(text):
+        day = int(match["d"]) if match["d"] else None
+        take(match, Period(year=int(match["y"]), month=_MONTHS[match["name"]], day=day))
+    for match in _PART_THEN_YEAR.finditer(text):
+        take(match, _with_part(match, int(match["year"])))
+    for match in _PERIOD.finditer(text):
+        if match["ryear"] and today is None:
+            continue
+        if match["ryear"]:
+            year = (today or date.today()).year + _RELATIVE_YEAR[match["ryear"]]
+        else:
+            if _glued_to_number(text, match):
+                continue
+            year = _year(match["year"])
+        take(match, _with_part(match, year))
+    for match in _PART_ONLY.finditer(text):
+        take(match, _with_part(match, None))
+    if today is not None:
+        for match in _RELATIVE_QUARTER.finditer(text):
+            index = today.year * 4 + (today.month - 1) // 3 - (1 if match["last"] else 0)
+            take(match, Period(year=index // 4, quarter=index % 4 + 1))
+        for match in _RELATIVE_MONTH.finditer(text):
+            index = today.year * 12 + today.month - 1 - (1 if match["last"] else 0)
+            take(match, Period(year=index // 12, month=index % 12 + 1))
+    return sorted(found, key=lambda item: item[0])
+
+
+def _glued_to_number(text: str, match: re.Match[str]) -> bool:
+    """A bare 4-digit number inside a longer one, or with a unit behind it, is no year."""
+    start, end = match.start("year"), match.end("year")
+    before, after = text[start - 1 : start], text[end : end + 1]
+    if before.isdigit() or (before in {".", ","} and text[start - 2 : start - 1].isdigit()):
+        return True
+    if after.isdigit() or (after in {".", ","} and text[end + 1 : end + 2].isdigit()):
+        return True
+    return match.end() == end and bool(
+        re.match(r"\s*(?:万|亿|元|米|吨|个|户|人|套|kg|mm|cm|km|m\b|%|㎡|m²|m³)", text[end:])
+    )
+
+
+def _year(text: str) -> int:
+    if text.isdigit():
+        return int(text) if len(text) == 4 else 2000 + int(text)
+    return int("".join(str(_DIGITS[c]) for c in text))
+
+
+def _with_part(match: re.Match[str], year: int | None) -> Period:
+    groups = match.groupdict()
+    quarter = groups["q1"] or groups["q2"] or groups["q3"] or groups["q4"]
+    half = groups["h1"] or groups["h2"] or groups["h3"]
+    if quarter:
+        return Period(year=year, quarter=_ORDINALS.get(quarter) or chinese_number(quarter))
+    if half:
+        value = {"上": 1, "下": 2}.get(half) or _ORDINALS.get(half) or int(half)
+        return Period(year=year, half=value)
+    if groups["m1"]:
+        day = int(groups["d1"]) if groups["d1"] else None
+        return Period(year=year, month=chinese_number(groups["m1"]), day=day)
+    return Period(year=year)
+
+
+# --- sentences ---------------------------------------------------------------------------------
+
+_SENTENCE_END = re.compile(
+    r"[。！？!?；;…]+[”’」』）)\"']*|\n+|(?<=[a-z0-9)\]%\"”])\.(?=\s+[A-Z\"“(\[]|\s*$|\n)"
+)
+
+
+def sentences(text: str) -> list[tuple[int, str]]:
+    """Split `text` into sentences, each with its character offset; blank ones are left out."""
+    out: list[tuple[int, str]] = []
+    start = 0
+    for match in [*_SENTENCE_END.finditer(text), None]:
+        end = match.end() if match else len(text)
+        piece = text[start:end]
+        stripped = piece.strip()
+        if stripped:
+            out.append((start + len(piece) - len(piece.lstrip()), stripped))
+        start = end
+    return out

@@ -1,0 +1,161 @@
+"""Plain types that search results, documents and people are made of."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Literal, TypedDict
+
+__all__ = [
+    "Block",
+    "Chunk",
+    "Condition",
+    "Document",
+    "DocumentInfo",
+    "Failure",
+    "Filter",
+    "Layout",
+    "LocatedPassage",
+    "Location",
+    "Passage",
+    "Principal",
+    "Span",
+    "SyncReport",
+]
+
+Layout = Literal["flat", "hierarchical"]
+
+
+class Location(TypedDict, total=False):
+    """Where in its document a text stands; only the keys that apply are present."""
+
+    page: int
+    slide: int
+    sheet: str
+    row: int
+    heading: str
+    article: str
+    symbol: str
+    lines: list[int]
+    time: str
+
+
+class Span(TypedDict):
+    """From `start` (a character offset in the chunk's text) on, the text stands at `location`."""
+
+    start: int
+    location: Location
+
+
+class Passage(TypedDict):
+    """A retrieved chunk."""
+
+    text: str
+    score: float
+    index: str
+    document: str
+    title: str
+    uri: str
+    location: Location
+    context: list[str]
+    chunk_id: str
+
+
+class LocatedPassage(Passage):
+    """A passage that still knows where each part of its text stands."""
+
+    spans: list[Span]
+
+
+class DocumentInfo(TypedDict):
+    """What is known of an indexed document."""
+
+    index: str
+    document: str
+    title: str
+    uri: str
+    language: str
+    chunks: int
+    date: str
+
+
+class Failure(TypedDict):
+    """A source that could not be ingested, and why."""
+
+    path: str
+    error: str
+
+
+class SyncReport(TypedDict):
+    """What an ingestion did."""
+
+    added: int
+    updated: int
+    deleted: int
+    unchanged: int
+    failed: list[Failure]
+    chunks: int
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Principal:
+    """Who asks: an id and the groups they belong to."""
+
+    id: str
+    groups: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Block:
+    """A paragraph, heading, list item or table row of a loaded document.
+
+    `level` is the heading's depth from 1, and 0 for everything else.
+    """
+
+    text: str
+    location: Location = field(default_factory=lambda: Location())
+    level: int = 0
+
+
+@dataclass(frozen=True)
+class Document:
+    """A loaded source: its identity is `id`, not its content.
+
+    `groups` None means that the document carries no access list of its own.
+    """
+
+    id: str
+    title: str
+    blocks: Sequence[Block]
+    uri: str = ""
+    date: str = ""
+    groups: tuple[str, ...] | None = None
+
+
+@dataclass(frozen=True)
+class Chunk:
+    """A passage of a document, as it is stored: `header` is its title and heading path."""
+
+    text: str
+    header: str
+    spans: Sequence[Span]
+
+
+@dataclass(frozen=True)
+class Condition:
+    """A field equals one of `values`."""
+
+    field: str
+    values: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Filter:
+    """All conditions hold: `Filter((Condition("index", ("policy",)), Condition("access", ("*",))))`."""
+
+    conditions: tuple[Condition, ...] = ()
+
+    def and_(self, *conditions: Condition) -> Filter:
+        """Return this filter narrowed by further conditions."""
+        return Filter((*self.conditions, *conditions))
