@@ -16,13 +16,14 @@ from langgraph.errors import GraphRecursionError
 from langgraph.graph.state import CompiledStateGraph
 from langgraph.types import Command
 
+from agent import observability
 from agent.context import Context, Resources
 from agent.errors import ConfigurationError, ThreadError, UsageError
 from agent.graph import build_graph
 from agent.models import ChatModel, make_chat_model
 from agent.nodes.route import describe
-from agent.observability import QUESTION_FINISHED, log
-from agent.routing import LocalClassifier, Question, Route, Router, Target
+from agent.observability import QUESTION_FINISHED
+from agent.routing import LocalClassifier, Question, Route, Router, Target, talk_targets
 from agent.settings import Settings, load
 from agent.state import Answer, Usage
 from agent.tools import Tool, builtin_tools, load_tools
@@ -68,7 +69,6 @@ class Waypost:
             *load_tools(project, settings.tool),
             *builtin_tools(registry, settings.project.language),
         ]
-        self._own_tools = tools[: len(settings.tool)]
         self._resources = Resources(
             settings=settings,
             registry=registry,
@@ -177,7 +177,8 @@ class Waypost:
             )
             for index in self.settings.index
         ]
-        return [*indexes, *(self._tool_target(tool) for tool in self._own_tools)]
+        tools = [self._tool_target(tool) for tool in self._resources.tools.values()]
+        return [*indexes, *tools, *talk_targets()]
 
     def _tool_target(self, tool: Tool) -> Target:
         return Target(tool.name, "tool", tool.name, tool.description, tool.examples)
@@ -206,9 +207,10 @@ class Waypost:
             return await describe(text, context)
 
         router = await self.router()
-        return await router.route(
+        decision = await router.route(
             text, known, visible=lambda target: self._resources.sees(target, principal)
         )
+        return decision.route
 
     async def ask(
         self, question: str, *, principal: Principal | None = None, thread: str | None = None
@@ -335,7 +337,7 @@ class Waypost:
             yield {"type": "approval", "request": pending}
         answer = self._answer(values, question, pending, limit, thread)
         answer["timings_ms"]["total"] = round((time.perf_counter() - started) * 1000, 2)
-        log().info(
+        observability.info(
             QUESTION_FINISHED,
             action=answer["action"],
             indexes=[index["name"] for index in answer["route"]["indexes"]],

@@ -66,7 +66,7 @@ class Edges:
         done = {one["index"] for one in state["found"]}
         weights = {one["name"]: one["confidence"] for one in state["route"]["indexes"]}
         tasks: list[SearchTask] = [
-            {"question": state["question"], "index": name, "weight": weights.get(name, WIDENED)}
+            {"question": state["query"], "index": name, "weight": weights.get(name, WIDENED)}
             for name in state["searched"]
             if name not in done
         ]

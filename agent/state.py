@@ -108,14 +108,18 @@ class State(TypedDict, total=False):
     messages: Annotated[list[Any], add_messages]
     previous: Previous | None
     question: str
+    alternative: str | None
+    query: str
     language: Literal["zh", "en"]
     route: Route
+    talk: str | None
     found: Annotated[list[Found], operator.add]
     searched: list[str]
     passages: list[LocatedPassage]
     judgement: Judgement
     rewrites: int
     plans: list[ToolPlan]
+    unknown: list[str]
     tool_calls: list[ToolCall]
     draft: Draft
     outcome: Outcome

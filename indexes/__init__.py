@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from indexes.registry import Registry
+from indexes.registry import Affinity, Registry
 from indexes.types import DocumentInfo, Location, Passage, Principal, SyncReport
 
-__all__ = ["DocumentInfo", "Location", "Passage", "Principal", "Registry", "SyncReport"]
+__all__ = ["Affinity", "DocumentInfo", "Location", "Passage", "Principal", "Registry", "SyncReport"]

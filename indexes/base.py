@@ -108,6 +108,12 @@ class Store(Protocol):
         """Return the points with these ids, in any order; unknown ids are left out."""
         ...
 
+    def similarities(
+        self, level: Level, name: str, vector: Vector, ids: Sequence[str]
+    ) -> dict[str, float]:
+        """Return the cosine of `vector` with the points' vectors of that name."""
+        ...
+
     def scroll(self, level: Level, where: Filter) -> list[Hit]:
         """Return every point that matches."""
         ...

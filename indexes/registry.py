@@ -20,7 +20,7 @@ from indexes.ingest.sync import Progress, sync
 from indexes.search import FlatIndex, HierarchicalIndex
 from indexes.settings import Settings, load_settings
 from indexes.stores import EdgeStore
-from indexes.text import tokens
+from indexes.text import content_terms
 from indexes.types import (
     Condition,
     DocumentInfo,
@@ -31,9 +31,21 @@ from indexes.types import (
     SyncReport,
 )
 
-__all__ = ["Outline", "Registry", "public_passage"]
+__all__ = ["Affinity", "Outline", "Registry", "public_passage"]
 
 BM25_SATURATION = 2.2  # k1 + 1, what a term's weight in a document tends to
+
+
+@dataclass(frozen=True)
+class Affinity:
+    """How well an index's best chunks match a question.
+
+    `lexical` is the best BM25 score over the most it could be, from 0 to 1; `similarity` the best
+    cosine, 0 in an index without embeddings.
+    """
+
+    lexical: float
+    similarity: float
 
 
 @dataclass(frozen=True)
@@ -125,7 +137,9 @@ class Registry:
                 await one.search(query, principal=principal, k=k) for one in self.indexes.values()
             ]
             most = k or max((one.settings.k for one in self.indexes.values()), default=5)
-            found = merge_by_rank(rankings, [1.0] * len(rankings), most)
+            affinities = await self.affinities(query, principal=principal)
+            weights = [_weight(affinities.get(name)) for name in self.indexes]
+            found = merge_by_rank(rankings, weights, most)
         return [public_passage(passage) for passage in found]
 
     async def documents(
@@ -156,38 +170,40 @@ class Registry:
 
     async def affinities(
         self, question: str, *, principal: Principal | None, unrestricted: bool = False
-    ) -> dict[str, float]:
-        """Return how well each index's best chunk matches the question's words, from 0 to 1.
+    ) -> dict[str, Affinity]:
+        """Return how well each index's best chunks match a question; empty indexes are left out.
 
-        The BM25 score of the best visible chunk over the most it could be; inverse document
-        frequencies are counted over all visible chunks, so the indexes can be compared.
+        Inverse document frequencies are counted over all visible chunks, so that indexes can be
+        compared.
 
         Args:
             question: the question.
             principal: who asks.
             unrestricted: look at every chunk; for calibrating a router, never for a person.
         """
-        terms = list(dict.fromkeys(tokens(question)))
+        terms = list(content_terms(question))
         visible = Filter(() if unrestricted else (visible_to(principal),))
         total = self._store.count("chunks", visible)
         if not terms or not total:
-            return dict.fromkeys(self.indexes, 0.0)
+            return {}
         rare = math.log(1 + (total + 0.5) / 0.5)
         idf = self._store.idf("chunks", "text", terms, visible)
         most = BM25_SATURATION * sum(value or rare for value in idf)
-        out = {}
-        for name in self.indexes:
-            hits = self._store.query(
-                "chunks",
-                Query(
-                    filter=visible.and_(Condition("index", (name,))),
-                    limit=1,
-                    lexical=("text", question),
-                    corpus=visible,
-                ),
-            )
-            out[name] = min(1.0, hits[0].score / most) if hits else 0.0
+        lexical = ("text", " ".join(terms))
+        vector = await self.embedder.embed_query(question)
+        out: dict[str, Affinity] = {}
+        for name, index in self.indexes.items():
+            where = visible.and_(Condition("index", (name,)))
+            shared = self._best(Query(where, 1, lexical=lexical, corpus=visible))
+            embedded = index.settings.embedding != "none"
+            close = self._best(Query(where, 1, dense=("dense", vector))) if embedded else 0.0
+            if close or self._store.count("chunks", where):
+                out[name] = Affinity(min(1.0, shared / most), close)
         return out
+
+    def _best(self, query: Query) -> float:
+        hits = self._store.query("chunks", query)
+        return hits[0].score if hits else 0.0
 
     def outlines(self, *, principal: Principal | None) -> dict[str, Outline]:
         """Return the titles and headings of each index that `principal` may see."""
@@ -202,6 +218,13 @@ class Registry:
             name: Outline(tuple(sorted(set(titles[name]))), tuple(sorted(set(headings[name]))))
             for name in self.indexes
         }
+
+
+def _weight(affinity: Affinity | None) -> float:
+    """Return how much an index counts when all are searched: the better it matches, the more."""
+    return (
+        0.0 if affinity is None else math.exp(8.0 * affinity.lexical + 20.0 * affinity.similarity)
+    )
 
 
 def public_passage(passage: LocatedPassage) -> Passage:

@@ -17,21 +17,27 @@ from functools import lru_cache
 from typing import Any, Literal
 
 __all__ = [
+    "NAMED",
+    "NOUN",
     "Period",
     "article_number",
-    "contains",
     "content_terms",
+    "identifiers",
     "language",
+    "names",
     "normalize",
     "numbers",
     "period_spans",
     "periods",
     "sentences",
+    "share_in",
     "tokens",
 ]
 
 Language = Literal["zh", "en"]
 
+NAMED, NOUN = 1.0, 0.8  # how much names, and other nouns, say about a topic
+_CAPITALISED = re.compile(r"(?<![.?!]\s)(?<!^)\b[A-Z][A-Za-z]+")
 _CJK = r"㐀-䶿一-鿿豈-﫿"
 _CJK_RUN = re.compile(f"[{_CJK}]+")
 _WORD = re.compile(
@@ -61,7 +67,10 @@ _STOP_EN = frozenset(
     "she his her i me my we us our you your and or but not no nor if then than so too very about into "
     "over under between within during before after above below up down out off any some each all both "
     "please tell show give list explain describe find let know get me us s t re ve ll d m also just "
-    "whether according per such via does exactly need needs want".split()
+    "whether according per such via does exactly need needs want soon far away near nearest new old got "
+    "give given gave say said mean come came go goes put keep make made take took use used apply applies "
+    "still yet ever now currently actually kind type sort thing things way lot lots happen happened happens "
+    "first last next latest recent".split()
 )
 
 
@@ -107,34 +116,69 @@ def _tokens(text: str) -> Iterator[str]:
         yield from terms
 
 
-def content_terms(text: str) -> list[str]:
-    """Return the distinct terms of a question that say what it is about.
+def content_terms(text: str) -> dict[str, float]:
+    """Return the distinct terms of a question that say what it is about, with how much each says.
 
-    Words, numbers and canonical dates in order, without function and question words; use
-    `contains` to ask whether a passage has one.
+    Words, numbers and canonical dates in order, without function and question words. Names, numbers
+    and dates say most (NAMED), then other nouns, then verbs and adjectives, the rest little. Use
+    `share_in` to ask whether a passage has a term.
     """
-    found: dict[str, None] = {}
+    found: dict[str, float] = {}
+    names = {_stem(name.lower()) for name in _CAPITALISED.findall(text)}
     text = normalize(text)
-    named = [*_dated(text), *_articles(text)]
+    named = [*_dated(text), *_articles(text), *_identified(text)]
     for start, end, _ in named:
         text = text[:start] + " " * (end - start) + text[end:]
     for match in _WORD.finditer(text):
         word = match.group()
         if _CJK_RUN.match(word):
-            for term in _cutter().cut(word):
+            for term, tag in _cutter().tag(word):
                 if term not in _STOP_ZH:
-                    found[term] = None
+                    found.setdefault(term, _tag_weight(tag))
         elif word[0].isdigit():
-            found[word.replace(",", "")] = None
+            found[word.replace(",", "")] = NAMED
         elif word not in _STOP_EN:
-            found[_stem(word)] = None
+            stem = _stem(word)
+            found[stem] = NAMED if stem in names or not stem.isalpha() else NOUN
     for _, _, terms in named:
-        found.update(dict.fromkeys(terms))
-    return list(found)
+        found.update(dict.fromkeys(terms, NAMED))
+    return found
+
+
+def names(text: str) -> list[str]:
+    """Return the proper names and identifiers in a text, as they stand there."""
+    found = [match.group() for match in _CAPITALISED.finditer(text)]
+    for match in _WORD.finditer(text):
+        if _CJK_RUN.match(match.group()):
+            found += [
+                w
+                for w, tag in _cutter().tag(match.group())
+                if _tag_weight(tag) >= NAMED and len(w) > 1
+            ]
+    found += [text[start:end] for start, end, _ in _identified(text.lower())]
+    return list(dict.fromkeys(found))
+
+
+def _tag_weight(tag: str) -> float:
+    """Return how much a part of speech (ICTCLAS tags, as jieba gives them) says about a topic."""
+    if tag in {"nr", "ns", "nt", "nz", "nrt", "nrfg", "j", "eng"}:
+        return NAMED
+    if tag.startswith("n") or tag in {"vn", "an", "l", "i", "z"}:
+        return NOUN
+    return 0.4 if tag.startswith(("v", "a", "b")) else 0.2
 
 
 def _dated(text: str) -> list[tuple[int, int, list[str]]]:
     return [(start, end, period.terms()) for start, end, period in period_spans(text)]
+
+
+def identifiers(text: str) -> list[str]:
+    """Return the names with numbers in `text`, such as 5号线, 3号楼, T7 or C30: what must not be mixed up."""
+    return [name for _, _, names in _identified(normalize(text)) for name in names]
+
+
+def _identified(text: str) -> list[tuple[int, int, list[str]]]:
+    return [(m.start(), m.end(), [m.group()]) for m in _IDENTIFIER.finditer(text)]
 
 
 def _articles(text: str) -> list[tuple[int, int, list[str]]]:
@@ -144,15 +188,25 @@ def _articles(text: str) -> list[tuple[int, int, list[str]]]:
     ]
 
 
-def contains(haystack: str, haystack_tokens: frozenset[str], term: str) -> bool:
-    """Say whether a passage has a term of `content_terms`.
+def share_in(haystack: str, haystack_tokens: frozenset[str], term: str) -> float:
+    """Return how much of a term of `content_terms` a passage has, from 0 to 1.
+
+    A Chinese term matches as a substring, so segmentation cannot hide it; a long one that does not
+    stand there as a whole counts by its character bigrams.
 
     Args:
         haystack: the passage, normalised.
         haystack_tokens: its `tokens`.
-        term: one content term; Chinese ones match as substrings, so segmentation cannot hide them.
+        term: the term.
     """
-    return term in haystack_tokens or (bool(_CJK_RUN.match(term)) and term in haystack)
+    if term in haystack_tokens or (_CJK_RUN.search(term) and term in haystack):
+        return 1.0
+    if not _CJK_RUN.match(term):
+        return 0.0
+    if len(term) < 3:
+        return 0.0
+    pairs = [term[i : i + 2] for i in range(len(term) - 1)]
+    return 0.8 * sum(pair in haystack for pair in pairs) / len(pairs)
 
 
 def _grains(run: str) -> list[str]:
@@ -187,6 +241,10 @@ def _stem(word: str) -> str:
         stemmer = _stemmers.english = snowballstemmer.stemmer("english")
     return str(stemmer.stemWord(word))
 
+
+_IDENTIFIER = re.compile(
+    rf"\d+号[{_CJK}](?<![日，的])|\d+#|(?<![a-z0-9])[a-z]{{1,3}}-?\d+(?![a-z0-9.])(?<!q[1-4])(?<!h[12])"
+)
 
 # --- numbers and dates -------------------------------------------------------------------------
 

@@ -62,9 +62,13 @@ class Passage(TypedDict):
 
 
 class LocatedPassage(Passage):
-    """A passage that still knows where each part of its text stands."""
+    """A passage that still knows where each part of its text stands, and how close it is.
+
+    `similarity` is the cosine of query and chunk, 0 in an index without embeddings.
+    """
 
     spans: list[Span]
+    similarity: float
 
 
 class DocumentInfo(TypedDict):

@@ -50,7 +50,7 @@ def extract(question: str, passages: Sequence[LocatedPassage], weights: Weights)
         passages: what was found, best supported first.
         weights: each content term's inverse document frequency.
     """
-    terms = content_terms(question)
+    terms = list(content_terms(question))
     size = LIST_WINDOW if _LIST_QUESTION.search(question) else WINDOW
     wants_amount = bool(_AMOUNT_QUESTION.search(question))
     quotes = []

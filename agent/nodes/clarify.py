@@ -17,7 +17,7 @@ CHOICES_SHOWN = 15
 
 
 async def clarify(state: State, runtime: Runtime[Context]) -> dict[str, Any]:
-    """Write the question back: the missing arguments, or what could be asked at all."""
+    """Write the question back: the missing arguments, an unknown name, or what could be asked."""
     missing = _missing(state, runtime)
     texts = words(state)
     if missing:
@@ -26,8 +26,12 @@ async def clarify(state: State, runtime: Runtime[Context]) -> dict[str, Any]:
         )
     else:
         text = texts["clarify_question"].format(examples=_examples(state, runtime.context))
+    unknown = state["unknown"]
+    if unknown:
+        text = f"{texts['unknown'].format(names=texts['list_separator'].join(unknown))}{text}"
     say(runtime, "token", text=text)
-    return {"draft": {"text": text, "citations": []}, "outcome": "clarify"}
+    outcome = "abstain" if unknown else "clarify"  # what does not exist cannot be asked back for
+    return {"draft": {"text": text, "citations": []}, "outcome": outcome}
 
 
 def _missing(state: State, runtime: Runtime[Context]) -> list[Parameter]:

@@ -8,10 +8,10 @@ from langgraph.runtime import Runtime
 from langgraph.types import Overwrite
 
 from agent.context import Context, Resources
-from agent.routing import Slot, standalone
+from agent.routing import Slot, Standalone, standalone
 from agent.state import Previous, State
 from agent.tools import fill_arguments, find_slots
-from indexes.text import content_terms, language
+from indexes.text import content_terms, language, names
 
 __all__ = ["prepare"]
 
@@ -21,8 +21,10 @@ async def prepare(state: State, runtime: Runtime[Context]) -> dict[str, Any]:
     resources = runtime.context.resources
     asked = _last_question(state["messages"])
     letters = bool(content_terms(asked)) or any(char.isalpha() for char in asked)
+    found = _stand_alone(asked, state.get("previous"), resources)
     return {
-        "question": _stand_alone(asked, state.get("previous"), resources),
+        "question": found.text,
+        "alternative": found.alternative,
         "language": language(asked) if letters else resources.settings.project.language,
         "found": Overwrite([]),
         "timings": Overwrite({}),
@@ -31,6 +33,7 @@ async def prepare(state: State, runtime: Runtime[Context]) -> dict[str, Any]:
         "judgement": {"sufficient": False, "score": 0.0, "missing": [], "weights": {}},
         "rewrites": 0,
         "plans": [],
+        "unknown": [],
         "tool_calls": [],
         "draft": {"text": "", "citations": []},
         "limit": None,
@@ -45,18 +48,26 @@ def _last_question(messages: list[Any]) -> str:
     return "".join(block.get("text", "") for block in content if isinstance(block, dict)).strip()
 
 
-def _stand_alone(asked: str, previous: Previous | None, resources: Resources) -> str:
+def _stand_alone(asked: str, previous: Previous | None, resources: Resources) -> Standalone:
     if previous is None:
-        return asked
+        return Standalone(asked)
     tools = list(resources.tools.values())
     call = previous["open_call"]
     if call is not None and call["name"] in resources.tools:
         tool = resources.tools[call["name"]]
         given = fill_arguments(tool, asked, today=resources.today()).args
         if set(given) - set(call["args"]) and len(content_terms(asked)) <= len(given) + 2:
-            return f"{previous['question']} {asked}"  # the answer to what was asked back
+            return Standalone(
+                f"{previous['question']} {asked}"
+            )  # the answer to what was asked back
 
     def slots(text: str) -> list[Slot]:
-        return [Slot(s.argument, s.value, s.start, s.end) for s in find_slots(tools, text)]
+        found = [Slot(s.argument, s.value, s.start, s.end) for s in find_slots(tools, text)]
+        for name in names(text):
+            start = text.find(name)
+            end = start + len(name)
+            if not any(slot.start < end and start < slot.end for slot in found):
+                found.append(Slot("name", name, start, end))
+        return found
 
     return standalone(asked, previous["question"], slots)

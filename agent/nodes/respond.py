@@ -7,14 +7,15 @@ from typing import Any
 
 from langgraph.runtime import Runtime
 
+from agent import observability
 from agent.answering import compose, extract, generate
 from agent.context import Context
 from agent.errors import ModelError
 from agent.nodes.common import after, covered, limit_reached, say, words
-from agent.observability import STAGE_FAILED, log
-from agent.routing import small_talk
+from agent.observability import STAGE_FAILED
 from agent.state import State
 from agent.tools import ToolCall
+from prompts import texts
 
 __all__ = ["respond", "result_text"]
 
@@ -30,7 +31,7 @@ async def respond(state: State, runtime: Runtime[Context]) -> dict[str, Any]:
     if action == "act":
         update = _from_tools(state)
     else:
-        quotes = extract(state["question"], state["passages"], state["judgement"]["weights"])
+        quotes = extract(state["query"], state["passages"], state["judgement"]["weights"])
         update = {"draft": compose(quotes, state["passages"], words(state))}
     say(runtime, "token", text=update["draft"]["text"])
     limit = limit_reached(state, runtime.context)
@@ -59,7 +60,7 @@ async def _generated(state: State, runtime: Runtime[Context]) -> dict[str, Any] 
             on_token=lambda token: say(runtime, "token", text=token),
         )
     except ModelError as error:
-        log().warning(STAGE_FAILED, stage="answerer", error=error.code)
+        observability.warning(STAGE_FAILED, stage="answerer", error=error.code)
         return None
     usage = after(state["usage"], reply.completion)
     if reply.draft is None:
@@ -68,9 +69,8 @@ async def _generated(state: State, runtime: Runtime[Context]) -> dict[str, Any] 
 
 
 def _from_tools(state: State) -> dict[str, Any]:
-    texts = words(state)
     lines = [result_text(call) for call in state["tool_calls"]]
-    return {"draft": {"text": "\n".join(lines) or texts["rejected"], "citations": []}}
+    return {"draft": {"text": "\n".join(lines) or words(state)["rejected"], "citations": []}}
 
 
 def result_text(call: ToolCall) -> str:
@@ -89,9 +89,9 @@ async def _reply(state: State, runtime: Runtime[Context]) -> dict[str, Any]:
     """Small talk, or a question that nothing covers."""
     context = runtime.context
     project = context.resources.settings.project
-    kind = small_talk(state["question"])
-    texts = words(state)
-    if kind is not None:
+    messages = words(state)
+    if state["talk"] is not None:
+        kind = next(one for one in texts("smalltalk", "kind") if one["name"] == state["talk"])
         persona = project.persona or project.name
         text = kind[state["language"]].format(persona=persona, covered=covered(state, context))
         say(runtime, "token", text=text)
@@ -107,6 +107,6 @@ async def _reply(state: State, runtime: Runtime[Context]) -> dict[str, Any]:
             "outcome": "answer",
             "usage": after(state["usage"], completion),
         }
-    text = texts["outside"].format(covered=covered(state, context))
+    text = messages["outside"].format(covered=covered(state, context))
     say(runtime, "token", text=text)
     return {"draft": {"text": text, "citations": []}, "outcome": "abstain"}

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from langgraph.runtime import Runtime
 
 from agent.context import Context
 from agent.nodes.common import after, budget_left, say
-from agent.routing import Question
+from agent.routing import Decision, Question, Route
 from agent.state import State
-from agent.tools import fill_arguments
+from agent.tools import Tool, affinity, find_slots
 
-__all__ = ["describe", "route"]
+__all__ = ["describe", "expanded", "route"]
+
+SURE = 0.8  # above this a question is not read as a follow-up that it does not say it is
 
 
 async def route(state: State, runtime: Runtime[Context]) -> dict[str, Any]:
@@ -33,31 +36,56 @@ async def route(state: State, runtime: Runtime[Context]) -> dict[str, Any]:
 
     router = await resources.router()
     escalate = resources.router_model is not None and budget_left(state, context)
-    found = await router.route(
-        state["question"],
-        known,
-        visible=lambda target: resources.sees(target, context.principal),
-        complete=complete if escalate else None,
-        language=state["language"],
-    )
+
+    async def decide(text: str) -> Decision:
+        return await router.route(
+            text,
+            known,
+            visible=lambda target: resources.sees(target, context.principal),
+            complete=complete if escalate else None,
+            language=state["language"],
+        )
+
+    decision = await decide(state["question"])
+    alternative = state["alternative"]
+    if alternative is not None and decision.route["confidence"] < SURE:
+        other = await decide(alternative)
+        if _answers(other.route) and other.route["confidence"] > decision.route["confidence"]:
+            decision = other
+    found = decision.route
     say(runtime, "route", route=found)
     return {
         "route": found,
+        "talk": decision.talk,
         "question": found["question"],
+        "query": expanded(found["question"], list(resources.tools.values())),
         "searched": [index["name"] for index in found["indexes"]],
         "usage": usage,
     }
 
 
+def _answers(route: Route) -> bool:
+    return route["action"] in {"search", "act"} and route["decided_by"] != "fallback"
+
+
+def expanded(question: str, tools: Sequence[Tool]) -> str:
+    """Return a question with the names that the project uses for what it calls otherwise."""
+    lowered = question.lower()
+    added = [
+        slot.value
+        for slot in find_slots(tools, question)
+        if slot.argument != "period" and slot.value.lower() not in lowered
+    ]
+    return " ".join([question, *added])
+
+
 async def describe(text: str, context: Context, *, unrestricted: bool = False) -> Question:
     """Return a question with what the indexes and tools make of it."""
     resources = context.resources
+    query = expanded(text, list(resources.tools.values()))
     affinities = await resources.registry.affinities(
-        text, principal=context.principal, unrestricted=unrestricted
+        query, principal=context.principal, unrestricted=unrestricted
     )
     today = resources.today()
-    filled = {
-        tool.name: fill_arguments(tool, text, today=today).share
-        for tool in resources.tools.values()
-    }
-    return Question(text, affinities, filled)
+    calls = {tool.name: affinity(tool, text, today=today) for tool in resources.tools.values()}
+    return Question(text, affinities, calls)

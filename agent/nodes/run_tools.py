@@ -7,9 +7,10 @@ from typing import Any
 
 from langgraph.runtime import Runtime
 
+from agent import observability
 from agent.context import Context
 from agent.nodes.common import say, words
-from agent.observability import STAGE_FAILED, log
+from agent.observability import STAGE_FAILED
 from agent.state import State
 from agent.tools import ToolCall, ToolPlan
 
@@ -38,7 +39,7 @@ async def _run(plan: ToolPlan, state: State, runtime: Runtime[Context]) -> ToolC
         error = f"{type(raised).__name__}: {raised}"
     else:
         return {"name": plan["name"], "args": plan["args"], "result": result}
-    log().warning(STAGE_FAILED, stage="tool", tool=tool.name)
+    observability.warning(STAGE_FAILED, stage="tool", tool=tool.name)
     return _failed(plan, texts["tool_failed"].format(tool=tool.name, error=error))
 
 

@@ -39,7 +39,8 @@ async def verify(state: State, runtime: Runtime[Context]) -> dict[str, Any]:
         "usage": state["usage"],
         "timings_ms": dict(state["timings"]),
     }
-    open_call = state["plans"][0] if outcome == "clarify" and state["plans"] else None
+    unfinished = outcome in {"clarify", "abstain"} and state["plans"] and not state["tool_calls"]
+    open_call = state["plans"][0] if unfinished else None
     previous: Previous = {"question": state["question"], "open_call": open_call}
     message = {
         "role": "assistant",

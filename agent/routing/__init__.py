@@ -4,19 +4,21 @@ from __future__ import annotations
 
 from agent.routing.cascade import Router
 from agent.routing.classifier import LocalClassifier
-from agent.routing.followup import standalone
-from agent.routing.rules import small_talk
-from agent.routing.types import Action, Candidate, Question, Route, Slot, Target
+from agent.routing.followup import Standalone, standalone
+from agent.routing.rules import talk_targets
+from agent.routing.types import Action, Candidate, Decision, Question, Route, Slot, Target
 
 __all__ = [
     "Action",
     "Candidate",
+    "Decision",
     "LocalClassifier",
     "Question",
     "Route",
     "Router",
     "Slot",
+    "Standalone",
     "Target",
-    "small_talk",
     "standalone",
+    "talk_targets",
 ]

@@ -5,16 +5,21 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Literal
 
+from agent import observability
 from agent.errors import WaypostError
-from agent.observability import STAGE_FAILED, log
+from agent.observability import STAGE_FAILED
 from agent.routing.classifier import Describe, LocalClassifier
 from agent.routing.model import Complete, ModelChoice, ask_model
-from agent.routing.rules import apply_rules
-from agent.routing.types import NONE, Candidate, DecidedBy, Route, Target
+from agent.routing.rules import TALK, VAGUE, apply_rules
+from agent.routing.types import NONE, Action, Candidate, DecidedBy, Decision, Route, Target
 
 __all__ = ["Router"]
 
 SURE = 0.6  # below this a chat model is asked, if there is one
+OUTSIDE = 0.9  # below this "none" is not trusted without having searched
+TALKING = 0.5  # small talk below this is looked up like any question
+ASKING = 0.75  # a tool whose arguments are incomplete is asked back about only above this
+COMPLETE = 0.55  # how much like a call a question is that names every argument
 LOST = 0.35  # below this the best guess is no decision: the top indexes are searched side by side
 CLOSE = 0.3  # an index with this share of the best one's probability is searched too
 FAN_OUT = 3
@@ -38,12 +43,12 @@ class Router:
         visible: Callable[[Target], bool] = lambda target: True,
         complete: Complete | None = None,
         language: Literal["zh", "en"] = "en",
-    ) -> Route:
+    ) -> Decision:
         """Return the route of a standalone question.
 
         Args:
             text: the question.
-            describe: finds its affinities and filled arguments; called only if no rule decides.
+            describe: finds its affinities and likeness to tool calls; called only if no rule decides.
             visible: whether the principal may see a target.
             complete: sends a prompt to the router's chat model; None where there is none.
             language: of the prompt.
@@ -51,21 +56,38 @@ class Router:
         targets = [target for target in self._classifier.targets if visible(target)]
         match = apply_rules(text, targets)
         if match is not None:
-            return match.route
-        score = await self._classifier.score(await describe(text))
+            return match
+        described = await describe(text)
+        score = await self._classifier.score(described)
         names = {NONE, *(target.name for target in targets)}
         total = sum(p for name, p in score.probabilities.items() if name in names)
         seen = {name: p / total for name, p in score.probabilities.items() if name in names}
         best = max(seen, key=lambda name: seen[name])
+        if (best.startswith(TALK) and seen[best] < TALKING) or (
+            described.calls.get(best, 1.0) < COMPLETE and seen[best] < ASKING
+        ):
+            rest = {
+                name: p for name, p in seen.items() if name != best and not name.startswith(TALK)
+            }
+            best = max(rest, key=lambda name: rest[name])
         reason = score.reason
+        if not best.startswith(TALK):  # small talk that is not sure enough is nobody's question
+            seen[NONE] += sum(seen.pop(name) for name in list(seen) if name.startswith(TALK))
+            best = NONE if seen[NONE] >= OUTSIDE else best
         if seen[best] < SURE and complete is not None:
             try:
-                choice = await ask_model(text, targets, complete, language)
-                return self._chosen(text, targets, seen, choice)
+                choices = [target for target in targets if target.kind != "talk"]
+                choice = await ask_model(text, choices, complete, language)
+                return Decision(self._chosen(text, targets, seen, choice))
             except WaypostError as error:
-                log().warning(STAGE_FAILED, stage="router model", error=error.code)
+                observability.warning(STAGE_FAILED, stage="router model", error=error.code)
                 reason = f"{reason}; the model stage failed ({error.message})"
-        return self._decided(text, targets, seen, best, reason)
+        if best.startswith(TALK):
+            talk = best.removeprefix(TALK)
+            action: Literal["answer", "clarify"] = "clarify" if talk == VAGUE else "answer"
+            found = _route(text, targets, seen, action, [], [], seen[best], reason, "classifier")
+            return Decision(found, None if talk == VAGUE else talk)
+        return Decision(self._decided(text, targets, seen, best, reason))
 
     def _decided(
         self, text: str, targets: Sequence[Target], seen: dict[str, float], best: str, reason: str
@@ -74,7 +96,7 @@ class Router:
         if best in tools:
             return _route(text, targets, seen, "act", [], [best], seen[best], reason, "classifier")
         indexes = sorted((t.name for t in targets if t.kind == "index"), key=lambda n: -seen[n])
-        if best == NONE and (seen[NONE] >= SURE or not indexes):
+        if best == NONE and (seen[NONE] >= OUTSIDE or not indexes):
             return _route(text, targets, seen, "answer", [], [], seen[NONE], reason, "classifier")
         top = seen[indexes[0]]
         if best == NONE or top < LOST:
@@ -103,7 +125,7 @@ def _route(
     text: str,
     targets: Sequence[Target],
     seen: dict[str, float],
-    action: Literal["answer", "search", "act"],
+    action: Action,
     indexes: Sequence[str],
     tools: list[str],
     confidence: float,

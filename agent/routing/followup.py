@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 from agent.routing.types import Slot
-from indexes.text import content_terms, language
+from indexes.text import NOUN, content_terms, language, periods
 
-__all__ = ["FindSlots", "standalone"]
+__all__ = ["FindSlots", "Standalone", "standalone"]
 
 FindSlots = Callable[[str], Sequence[Slot]]
 
@@ -27,6 +28,10 @@ _PRONOUN = re.compile(
     r"|它们|他们|它的|它|其(?=[一-鿿]{2})|\b(?:it|its|they|their|them|that project|this project|the project)\b",
     re.IGNORECASE,
 )
+_TOPIC_PRONOUN = re.compile(
+    r"这部分|那部分|这一?块|这里面?|那里面?|这些|那些|这方面|这项|上述内容|这(?=[要需花得])|\b(?:this|that|these|those)\b(?!\s+[a-z]{4,})",
+    re.IGNORECASE,
+)
 _QUESTION_TAIL = re.compile(
     r"(?:分别|各)?(?:都)?(?:是|有|为)?(?:哪些|什么|多少(?:万元|元|万|个|天|米|公里|吨)?|怎么样|怎么(?:做|办|处理|规定的?|控制|安排)?|如何|几个|几月|多久|多长|多大|什么时候|哪一年|吗|呢)?[?？。.\s]*$"
 )
@@ -35,7 +40,19 @@ _POLITE = re.compile(
 )
 
 
-def standalone(question: str, previous: str | None, find_slots: FindSlots) -> str:
+@dataclass(frozen=True)
+class Standalone:
+    """A question that needs nothing from before.
+
+    `alternative` reads it as a follow-up where its wording does not tell; whoever can look at the
+    documents decides between the two.
+    """
+
+    text: str
+    alternative: str | None = None
+
+
+def standalone(question: str, previous: str | None, find_slots: FindSlots) -> Standalone:
     """Return a question that can be understood without what was asked before.
 
     Args:
@@ -45,25 +62,34 @@ def standalone(question: str, previous: str | None, find_slots: FindSlots) -> st
     """
     question = question.strip()
     if not previous:
-        return question
-    mine = list(find_slots(question))
+        return Standalone(question)
+    mine, old = list(find_slots(question)), list(find_slots(previous))
     opening = _OPENING.match(question)
-    pronoun = _PRONOUN.search(question)
     fragment = _CLOSING.sub("", question[opening.end() :] if opening else question).strip()
     terms = content_terms(_without(fragment, mine))
-    names_something = any(slot.argument not in {"period"} for slot in mine)
+    topics = [term for term, weight in terms.items() if weight >= NOUN]
+    named = any(slot.argument != "period" for slot in mine)
+    pronoun = _PRONOUN.search(question)
+    if pronoun and not named:
+        return Standalone(_replace_pronoun(question, pronoun, previous, old))
+    topical = _TOPIC_PRONOUN.search(question)
+    if topical and not named:
+        rest = question[: topical.start()] + _topic(previous) + question[topical.end() :]
+        return Standalone(rest)
     short = len(terms) <= 1 and not _is_whole(question, mine)
-    if pronoun and not names_something:
-        return _replace_pronoun(question, pronoun, previous, find_slots(previous))
     if mine and not terms and (opening or short):
-        return _substitute(previous, list(find_slots(previous)), mine, fragment)
+        return Standalone(_substitute(previous, old, mine, fragment))
     if not opening and not short:
-        return question
-    if names_something and len(terms) >= 2:
-        return fragment
-    if len(terms) >= 2:
-        return _with_names(fragment, find_slots(previous), mine, question)
-    return _with_topic(fragment, previous, mine, find_slots(previous))
+        if named or not old or _is_whole(question, mine):
+            return Standalone(question)
+        if topics:
+            return Standalone(question, _with_names(fragment, old, mine, question))
+        return Standalone(question, f"{_topic(previous)} {question}")
+    if named and len(terms) >= 2:
+        return Standalone(fragment)
+    if len(topics) >= 2:
+        return Standalone(_with_names(fragment, old, mine, question))
+    return Standalone(_with_topic(fragment, previous, mine, old), question if topics else None)
 
 
 def _is_whole(question: str, slots: Sequence[Slot]) -> bool:
@@ -84,6 +110,16 @@ def _without(text: str, slots: Sequence[Slot]) -> str:
     return text
 
 
+def _merged(new: Slot, old: str) -> str:
+    """Keep the old year where the new period names none: 第四季度 after 2024年三季度."""
+    if new.argument != "period" or any(period.year for period in periods(new.value)):
+        return new.value
+    year = next((period.year for period in periods(old) if period.year), None)
+    if year is None:
+        return new.value
+    return f"{year}年{new.value}" if language(new.value) == "zh" else f"{new.value} {year}"
+
+
 def _substitute(previous: str, old: Sequence[Slot], new: Sequence[Slot], fragment: str) -> str:
     """Put the new values where the previous question had values of the same arguments."""
     out = previous
@@ -93,7 +129,8 @@ def _substitute(previous: str, old: Sequence[Slot], new: Sequence[Slot], fragmen
         replacement = by_argument.get(slot.argument)
         if replacement is not None:
             used.add(slot.argument)
-            out = out[: slot.start] + replacement.value + out[slot.end :]
+            surface = _merged(replacement, out[slot.start : slot.end])
+            out = out[: slot.start] + surface + out[slot.end :]
     missing = [slot for slot in new if slot.argument not in used]
     if not used and not missing:
         return fragment
@@ -116,9 +153,21 @@ def _replace_pronoun(
 def _with_names(fragment: str, old: Sequence[Slot], mine: Sequence[Slot], question: str) -> str:
     """A question of its own that lacks only whom or what it is about."""
     taken = {slot.argument for slot in mine}
-    names = [slot.value for slot in old if slot.argument not in taken and slot.argument != "metric"]
+    names = [
+        slot.value
+        for slot in old
+        if slot.argument not in taken and slot.argument in {"name", "period"} | set(_first(old))
+    ]
     lead = "".join(names) if language(question) == "zh" else " ".join([*names, ""])
     return lead + fragment
+
+
+def _first(slots: Sequence[Slot]) -> list[str]:
+    """Return the argument that comes first in the question, which is what it is about."""
+    named = sorted(
+        (slot for slot in slots if slot.argument != "period"), key=lambda slot: slot.start
+    )
+    return [named[0].argument] if named else []
 
 
 def _with_topic(fragment: str, previous: str, mine: Sequence[Slot], old: Sequence[Slot]) -> str:

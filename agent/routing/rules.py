@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any
 
-from agent.routing.types import NONE, Candidate, Route, Target
+from agent.routing.types import NONE, Candidate, Decision, Route, Target
 from indexes.text import content_terms, normalize
 from prompts import texts
 
-__all__ = ["RuleMatch", "apply_rules", "small_talk"]
+__all__ = ["TALK", "apply_rules", "talk_targets"]
 
+TALK = "talk:"
+VAGUE = "vague"  # an opening without a topic, which is asked back
 LIST_DOCUMENTS = "list_documents"
 HAND_OVER = "hand_over"
 _INVENTORY = re.compile(
@@ -28,15 +29,7 @@ _HAND_OVER = re.compile(
 )
 
 
-@dataclass(frozen=True)
-class RuleMatch:
-    """A route that a rule decided, and the question without its routing words."""
-
-    route: Route
-    question: str
-
-
-def apply_rules(question: str, targets: Sequence[Target]) -> RuleMatch | None:
+def apply_rules(question: str, targets: Sequence[Target]) -> Decision | None:
     """Return the route that a rule decides, or None.
 
     Args:
@@ -45,9 +38,9 @@ def apply_rules(question: str, targets: Sequence[Target]) -> RuleMatch | None:
     """
     indexes = [target for target in targets if target.kind == "index"]
     text = normalize(question).strip()
-    kind = small_talk(question)
-    if kind is not None:
-        return _match(question, indexes, "answer", f"small talk: {kind['name']}")
+    talk = _small_talk(text)
+    if talk is not None:
+        return _match(question, indexes, "answer", f"small talk: {talk}", talk=talk)
     if _HAND_OVER.search(text):
         return _match(question, indexes, "act", "asks for a person", tools=[HAND_OVER])
     if _INVENTORY.search(text):
@@ -73,7 +66,8 @@ def _match(
     *,
     tools: list[str] | None = None,
     chosen: str | None = None,
-) -> RuleMatch:
+    talk: str | None = None,
+) -> Decision:
     certain = chosen or NONE
     names = [
         certain,
@@ -93,7 +87,7 @@ def _match(
         "reason": reason,
         "decided_by": "rule",
     }
-    return RuleMatch(route, question)
+    return Decision(route, talk)
 
 
 def _explicit(question: str, indexes: Sequence[Target]) -> tuple[str, str] | None:
@@ -117,18 +111,23 @@ def _explicit(question: str, indexes: Sequence[Target]) -> tuple[str, str] | Non
     return names[(match["name"] or match["other"]).lower()], match["rest"].strip()
 
 
-def small_talk(question: str) -> Mapping[str, Any] | None:
-    """Return the kind of small talk that a question is, with its replies, or None."""
-    text = normalize(question).strip()
+def talk_targets() -> list[Target]:
+    """Return the kinds of small talk as targets of the classifier."""
+    return [
+        Target(f"{TALK}{kind['name']}", "talk", "", "", tuple(kind["examples"]))
+        for kind in texts("smalltalk", "kind")
+    ]
+
+
+def _small_talk(text: str) -> str | None:
     if len(text) > 60:
         return None
-    for kind, patterns in _small_talk():
-        if any(pattern.search(text) for pattern in patterns):
-            return kind
-    return None
+    return next(
+        (name for name, patterns in _patterns() if any(p.search(text) for p in patterns)), None
+    )
 
 
 @lru_cache(maxsize=1)
-def _small_talk() -> list[tuple[Mapping[str, Any], list[re.Pattern[str]]]]:
+def _patterns() -> list[tuple[str, list[re.Pattern[str]]]]:
     kinds = texts("smalltalk", "kind")
-    return [(kind, [re.compile(p) for p in kind["patterns"]]) for kind in kinds]
+    return [(kind["name"], [re.compile(p) for p in kind["patterns"]]) for kind in kinds]

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal, TypedDict
 
+from indexes import Affinity
+
 __all__ = [
     "NONE",
     "Action",
@@ -48,14 +50,22 @@ class Route(TypedDict):
 
 @dataclass(frozen=True)
 class Target:
-    """An index or tool that a question may be routed to."""
+    """An index, a tool or a kind of small talk that a question may be routed to."""
 
     name: str
-    kind: Literal["index", "tool"]
+    kind: Literal["index", "tool", "talk"]
     title: str
     description: str
     examples: tuple[str, ...] = ()
     phrases: tuple[str, ...] = ()  # mined from its documents
+
+
+@dataclass(frozen=True)
+class Decision:
+    """A route, and the kind of small talk that the question is, if any."""
+
+    route: Route
+    talk: str | None = None
 
 
 @dataclass(frozen=True)
@@ -80,10 +90,10 @@ class Slot:
 class Question:
     """A standalone question with what is already known of it.
 
-    `affinities` say how well each index's best chunk matches its words, and `filled` which share of
-    each tool's required arguments it names; both from 0 to 1.
+    `affinities` say how well each index's best chunks match it (empty indexes are missing), and
+    `calls` how much it looks like a call of each tool, from 0 to 1.
     """
 
     text: str
-    affinities: dict[str, float] = field(default_factory=dict)
-    filled: dict[str, float] = field(default_factory=dict)
+    affinities: dict[str, Affinity] = field(default_factory=dict)
+    calls: dict[str, float] = field(default_factory=dict)

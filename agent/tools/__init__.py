@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from agent.tools.arguments import Filled, fill_arguments, find_slots
+from agent.tools.arguments import Filled, affinity, fill_arguments, find_slots
 from agent.tools.builtin import builtin_tools
 from agent.tools.load import load_tools
 from agent.tools.types import Parameter, Tool, ToolCall, ToolPlan
@@ -13,6 +13,7 @@ __all__ = [
     "Tool",
     "ToolCall",
     "ToolPlan",
+    "affinity",
     "builtin_tools",
     "fill_arguments",
     "find_slots",

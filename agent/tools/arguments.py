@@ -10,12 +10,16 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
+from functools import lru_cache
 from typing import Any
 
 from agent.tools.types import Parameter, Tool
-from indexes.text import normalize, numbers, period_spans, periods
+from indexes.text import content_terms, normalize, numbers, period_spans, periods
 
-__all__ = ["Filled", "FoundValue", "fill_arguments", "find_slots"]
+__all__ = ["Filled", "FoundValue", "affinity", "fill_arguments", "find_slots"]
+
+
+RESEMBLANCE = 0.7
 
 
 @dataclass(frozen=True)
@@ -67,6 +71,34 @@ def fill_arguments(
     return Filled(args, missing, len(required))
 
 
+def affinity(tool: Tool, question: str, *, today: date) -> float:
+    """Return how much a question looks like a call of a tool, from 0 to 1.
+
+    The share of the required arguments that it names, times the share of its terms that the
+    arguments and the words of the tool's description and examples account for: a question that
+    names a project and a year, and something the tool knows nothing of, is no call.
+    """
+    filled = fill_arguments(tool, question, today=today)
+    if not filled.share:
+        return 0.0
+    terms = content_terms(question)
+    known = _vocabulary(tool.description, tool.examples)
+    slots = find_slots([tool], question)
+    surfaces = normalize(" ".join(question[slot.start : slot.end] for slot in slots))
+    explained = sum(
+        weight
+        for term, weight in terms.items()
+        if term in known or term in surfaces or term.startswith("~")
+    )
+    total = sum(terms.values())
+    return filled.share * (explained / total if total else 0.0)
+
+
+@lru_cache(maxsize=256)
+def _vocabulary(description: str, examples: tuple[str, ...]) -> frozenset[str]:
+    return frozenset(term for text in (description, *examples) for term in content_terms(text))
+
+
 def find_slots(tools: Sequence[Tool], text: str) -> list[FoundValue]:
     """Find the enumeration values and periods that a text names; a period's value is its wording."""
     lowered = text.lower()
@@ -84,7 +116,7 @@ def find_slots(tools: Sequence[Tool], text: str) -> list[FoundValue]:
 def _value(parameter: Parameter, question: str, today: date) -> Any:
     if parameter.choices:
         hit = _enumerated(parameter, question.lower())
-        return hit.value if hit else None
+        return hit.value if hit else _resembling(parameter, normalize(question))
     if parameter.format in {"period", "date"}:
         return _period(parameter, question, today)
     hit = _enumerated(parameter, question.lower())
@@ -117,6 +149,25 @@ def _enumerated(parameter: Parameter, lowered: str) -> FoundValue | None:
         if match and (best is None or match.end() - match.start() > best.end - best.start):
             best = FoundValue(parameter.name, value, match.start(), match.end())
     return best
+
+
+def _resembling(parameter: Parameter, text: str) -> str | None:
+    """Return the one choice of which most stands in the text: 计划投 for 计划投资."""
+    found = []
+    for choice in parameter.choices:
+        name = normalize(choice)
+        longest = max(
+            (
+                j - i
+                for i in range(len(name))
+                for j in range(i + 1, len(name) + 1)
+                if name[i:j] in text
+            ),
+            default=0,
+        )
+        if longest >= 3 and longest >= RESEMBLANCE * len(name):
+            found.append(choice)
+    return found[0] if len(found) == 1 else None
 
 
 def _period(parameter: Parameter, question: str, today: date) -> str | None:

@@ -48,10 +48,23 @@ def builtin_tools(registry: Registry, language: Literal["zh", "en"]) -> list[Too
         question = str(args.get("question", ""))
         return {"handed_over": True, "summary": words["hand_over"].format(question=question)}
 
+    examples = texts("builtin_tools", "examples")
     asked = Parameter(
         name="question", title="question", kind="string", required=False, format="asked"
     )
     return [
-        Tool("list_documents", "Lists the documents that are indexed.", (), list_documents),
-        Tool("hand_over", "Hands the conversation over to a person.", (asked,), hand_over),
+        Tool(
+            "list_documents",
+            "Lists the documents that are indexed.",
+            (),
+            list_documents,
+            tuple(examples["list_documents"]),
+        ),
+        Tool(
+            "hand_over",
+            "Hands the conversation over to a person.",
+            (asked,),
+            hand_over,
+            tuple(examples["hand_over"]),
+        ),
     ]

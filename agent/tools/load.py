@@ -10,7 +10,9 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 from types import ModuleType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_type_hints
+
+from pydantic.fields import FieldInfo
 
 from agent.errors import ConfigurationError
 from agent.settings import ToolSettings
@@ -109,7 +111,7 @@ def _function(tool: BaseTool) -> Any:
 
 
 def _parameters(tool: BaseTool) -> tuple[Parameter, ...]:
-    schema: dict[str, Any] = tool.get_input_jsonschema()
+    schema = _schema(tool)
     definitions = schema.get("$defs", {})
     required = set(schema.get("required", ()))
     return tuple(
@@ -117,6 +119,24 @@ def _parameters(tool: BaseTool) -> tuple[Parameter, ...]:
         for name, entry in schema.get("properties", {}).items()
         if name != INJECTED
     )
+
+
+def _schema(tool: BaseTool) -> dict[str, Any]:
+    """Return a tool's schema with the titles and extras of its annotations.
+
+    LangChain builds the schema of a decorated function anew and drops what `Field` says beside
+    the description, so that is read from the function again.
+    """
+    model: Any = tool.args_schema
+    schema: dict[str, Any] = dict(model if isinstance(model, dict) else model.model_json_schema())
+    properties = {name: dict(entry) for name, entry in schema.get("properties", {}).items()}
+    for name, hint in get_type_hints(_function(tool), include_extras=True).items():
+        for extra in getattr(hint, "__metadata__", ()):
+            if name in properties and isinstance(extra, FieldInfo):
+                properties[name] |= {"title": extra.title} if extra.title else {}
+                more = extra.json_schema_extra
+                properties[name] |= more if isinstance(more, dict) else {}
+    return {**schema, "properties": properties}
 
 
 def _resolved(entry: dict[str, Any], definitions: dict[str, Any]) -> dict[str, Any]:

@@ -308,11 +308,11 @@ class TextBlock(Flowable):
             self.lines = wrap_text(self.runs, width - self.look.left - 0.5, self.look)
         return self.lines
 
-    def wrap(self, availWidth: float, availHeight: float) -> tuple[float, float]:  # noqa: N803
+    def wrap(self, availWidth: float, availHeight: float) -> tuple[float, float]:
         """Return the size of the text at a width."""
         return availWidth, len(self._broken(availWidth)) * self.leading
 
-    def split(self, availWidth: float, availHeight: float) -> list[Flowable]:  # noqa: N803
+    def split(self, availWidth: float, availHeight: float) -> list[Flowable]:
         """Return the lines that fit and the rest, or nothing where none fit."""
         lines = self._broken(availWidth)
         fits = int(availHeight // self.leading)

@@ -54,7 +54,7 @@ Metric = Annotated[
                 "投资计划": "计划投资", "planned investment": "计划投资", "完成率": "投资完成率",
                 "completion rate": "投资完成率", "已付工程款": "支付金额", "支付了多少": "支付金额",
                 "付了多少": "支付金额", "工程款支付": "支付金额", "支付工程款": "支付金额", "paid": "支付金额",
-                "进展到哪": "形象进度", "进度怎么样": "形象进度", "physical progress": "形象进度",
+                "进展": "形象进度", "干到": "形象进度", "进度怎么样": "形象进度", "physical progress": "形象进度",
             }
         },
     ),
@@ -68,7 +68,7 @@ Period = Annotated[
         json_schema_extra={
             "format": "period",
             "aliases": {
-                "目前": "latest", "现在": "latest", "最新": "latest", "当前": "latest", "最近": "latest",
+                "目前": "latest", "现在": "latest", "最新": "latest", "当前": "latest", "最近": "latest", "眼下": "latest", "如今": "latest", "到哪": "latest",
                 "currently": "latest", "latest": "latest", "now": "latest",
             },
         },

@@ -36,8 +36,10 @@ class FlatIndex:
     ) -> list[LocatedPassage]:
         """Return the at most k best passages that `principal` may see, best first."""
         where = self._visible(principal)
-        hits = self._hybrid(query, await self._vector(query), where, where, k or self._settings.k)
-        return self._passages(hits)
+        vector = await self._vector(query)
+        return self._passages(
+            self._hybrid(query, vector, where, where, k or self._settings.k), vector
+        )
 
     async def documents(self, *, principal: Principal | None) -> list[DocumentInfo]:
         """Return what is indexed, as far as `principal` may see it."""
@@ -85,7 +87,7 @@ class FlatIndex:
             ),
         )
 
-    def _passages(self, hits: Sequence[Hit]) -> list[LocatedPassage]:
+    def _passages(self, hits: Sequence[Hit], vector: Vector | None) -> list[LocatedPassage]:
         """Turn hits into passages, each with the chunks before and after it as context."""
         name = self._settings.name
         wanted = {
@@ -96,6 +98,11 @@ class FlatIndex:
             ]
             for hit in hits
         }
+        close = (
+            {}
+            if vector is None
+            else self._store.similarities("chunks", "dense", vector, [hit.id for hit in hits])
+        )
         every = list({id for ids in wanted.values() for id in ids})
         texts = {hit.id: hit.payload["text"] for hit in self._store.retrieve("chunks", every)}
         return [
@@ -110,6 +117,7 @@ class FlatIndex:
                 "context": [texts[id] for id in wanted[hit.id] if id in texts],
                 "chunk_id": hit.id,
                 "spans": hit.payload["spans"],
+                "similarity": round(close.get(hit.id, 0.0), 4),
             }
             for hit in hits
         ]

@@ -43,7 +43,7 @@ class HierarchicalIndex(FlatIndex):
                 (value * (1 - DECAY * rank), hit) for value, hit in zip(values, hits, strict=True)
             ]
         scored.sort(key=lambda item: -item[0])
-        return self._passages([Hit(h.id, score, h.payload) for score, h in scored[:limit]])
+        return self._passages([Hit(h.id, score, h.payload) for score, h in scored[:limit]], vector)
 
     def _rank(self, query: str, where: Filter, chunks: Sequence[Hit]) -> list[tuple[str, float]]:
         """Return documents with their combined scores, best first."""

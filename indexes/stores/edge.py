@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 import qdrant_edge as edge
 
-from indexes.base import Hit, Level, Point, Query
+from indexes.base import Hit, Level, Point, Query, Vector
 from indexes.errors import StoreError, StoreLockedError, StoreSchemaError
 from indexes.text import tokens
 from indexes.types import Condition, Filter
@@ -243,6 +243,19 @@ class EdgeStore:
         """Return the points with these ids."""
         records = self._shards[level].retrieve(list(ids), with_payload=True, with_vector=False)
         return [Hit(str(r.id), 0.0, r.payload or {}) for r in records]
+
+    def similarities(
+        self, level: Level, name: str, vector: Vector, ids: Sequence[str]
+    ) -> dict[str, float]:
+        """Return the cosine of `vector` with the points' vectors of that name."""
+        records: Any = self._shards[level].retrieve(
+            list(ids), with_payload=False, with_vector=[name]
+        )
+        return {
+            str(r.id): float(np.dot(vector, np.asarray(r.vector[name], dtype=np.float32)))
+            for r in records
+            if r.vector and name in r.vector
+        }
 
     def scroll(self, level: Level, where: Filter) -> list[Hit]:
         """Return every point that matches."""
