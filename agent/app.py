@@ -6,7 +6,7 @@ import asyncio
 import json
 import time
 import uuid
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import date
 from pathlib import Path
@@ -200,7 +200,7 @@ class Waypost:
         Raises:
             UsageError: the question is empty or too long.
         """
-        text = self._checked(question)
+        text = self.check_question(question)
         context = Context(self._resources, principal)
 
         async def known(text: str) -> Question:
@@ -239,7 +239,7 @@ class Waypost:
 
         Args and errors are those of `ask`.
         """
-        text = self._checked(question)
+        text = self.check_question(question)
         turn = {"messages": [{"role": "user", "content": text}]}
         async for event in self._run(turn, text, principal, thread or uuid.uuid4().hex):
             yield event
@@ -274,7 +274,17 @@ class Waypost:
         assert answer is not None
         return answer
 
-    def _checked(self, question: str) -> str:
+    @property
+    def tools(self) -> Mapping[str, Tool]:
+        """The project's tools and the built-in ones, by name."""
+        return self._resources.tools
+
+    def check_question(self, question: str) -> str:
+        """Return a question without blanks around it.
+
+        Raises:
+            UsageError: it is empty or too long.
+        """
         text = question.strip()
         if not text:
             raise UsageError("The question is empty.", fix="ask something.")

@@ -73,10 +73,11 @@ class Found(TypedDict):
 
 
 class Judgement(TypedDict):
-    """What the judge made of the passages; `weights` are those of the question's terms."""
+    """What the judge made of the passages; `support` is each one's, `weights` are the terms'."""
 
     sufficient: bool
     score: float
+    support: list[float]
     missing: list[str]
     weights: dict[str, float]
 

@@ -15,7 +15,7 @@ from indexes.base import Index, Query, Store
 from indexes.embeddings import CachedEmbedder, EmbeddingCache, make_embedder
 from indexes.embeddings.cache import SHIPPED
 from indexes.errors import UnknownIndexError
-from indexes.fusion import merge_by_rank
+from indexes.fusion import merge_by_rank, scaled
 from indexes.ingest.sync import Progress, sync
 from indexes.search import FlatIndex, HierarchicalIndex
 from indexes.settings import Settings, load_settings
@@ -138,7 +138,7 @@ class Registry:
             ]
             most = k or max((one.settings.k for one in self.indexes.values()), default=5)
             affinities = await self.affinities(query, principal=principal)
-            weights = [_weight(affinities.get(name)) for name in self.indexes]
+            weights = scaled([_weight(affinities.get(name)) for name in self.indexes])
             found = merge_by_rank(rankings, weights, most)
         return [public_passage(passage) for passage in found]
 
@@ -204,6 +204,19 @@ class Registry:
     def _best(self, query: Query) -> float:
         hits = self._store.query("chunks", query)
         return hits[0].score if hits else 0.0
+
+    async def stands(
+        self, index: str, document: str, text: str, *, principal: Principal | None = None
+    ) -> bool:
+        """Say whether a text stands, to the letter, in a visible chunk of a document."""
+        where = Filter(
+            (
+                Condition("index", (index,)),
+                Condition("document", (document,)),
+                visible_to(principal),
+            )
+        )
+        return any(text in str(hit.payload["text"]) for hit in self._store.scroll("chunks", where))
 
     def outlines(self, *, principal: Principal | None) -> dict[str, Outline]:
         """Return the titles and headings of each index that `principal` may see."""

@@ -203,8 +203,11 @@ def share_in(haystack: str, haystack_tokens: frozenset[str], term: str) -> float
         return 1.0
     if not _CJK_RUN.match(term):
         return 0.0
-    if len(term) < 3:
+    if len(term) < 2:
         return 0.0
+    if len(term) == 2:  # 环保 abbreviates 环境保护
+        long = re.escape(term[0]) + f"[{_CJK}]" + re.escape(term[1]) + f"[{_CJK}]"
+        return 0.8 if re.search(long, haystack) else 0.0
     pairs = [term[i : i + 2] for i in range(len(term) - 1)]
     return 0.8 * sum(pair in haystack for pair in pairs) / len(pairs)
 
@@ -236,9 +239,9 @@ def _stem(word: str) -> str:
         return word
     stemmer = getattr(_stemmers, "english", None)
     if stemmer is None:
-        import snowballstemmer
+        import Stemmer
 
-        stemmer = _stemmers.english = snowballstemmer.stemmer("english")
+        stemmer = _stemmers.english = Stemmer.Stemmer("english")
     return str(stemmer.stemWord(word))
 
 

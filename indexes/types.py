@@ -64,9 +64,11 @@ class Passage(TypedDict):
 class LocatedPassage(Passage):
     """A passage that still knows where each part of its text stands, and how close it is.
 
-    `similarity` is the cosine of query and chunk, 0 in an index without embeddings.
+    `header` is the title with the path of headings; `similarity` the cosine of query and chunk, 0 in
+    an index without embeddings.
     """
 
+    header: str
     spans: list[Span]
     similarity: float
 

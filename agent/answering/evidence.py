@@ -40,12 +40,14 @@ class Evidence:
         score: the best passage's share of the question's terms, by weight, from 0 to 1.
         missing: terms that no passage has.
         order: positions of the passages, best supported first.
+        support: the score of each of these, in that order.
     """
 
     sufficient: bool
     score: float
     missing: tuple[str, ...]
     order: tuple[int, ...]
+    support: tuple[float, ...]
 
 
 def weigh(
@@ -61,7 +63,7 @@ def weigh(
     """
     terms = content_terms(question)
     if not passages or not terms:
-        return Evidence(False, 0.0, tuple(terms), ())
+        return Evidence(False, 0.0, tuple(terms), (), ())
     scores = []
     present: set[str] = set()
     for passage in passages:
@@ -71,7 +73,13 @@ def weigh(
     order = sorted(range(len(passages)), key=lambda i: (-round(scores[i], 2), i))
     best = scores[order[0]]
     missing = tuple(term for term in terms if term not in present)
-    return Evidence(best >= ENOUGH, round(best, 4), missing, tuple(order))
+    return Evidence(
+        best >= ENOUGH,
+        round(best, 4),
+        missing,
+        tuple(order),
+        tuple(round(scores[i], 4) for i in order),
+    )
 
 
 def _support(
@@ -182,4 +190,4 @@ def _whole(passage: LocatedPassage) -> str:
         for span in passage["spans"]
         for key in ("sheet", "heading")
     )
-    return f"{passage['title']} {passage['document']} {heading}\n{passage['text']}"
+    return f"{passage['header']} {passage['document']} {heading}\n{passage['text']}"

@@ -19,6 +19,8 @@ from indexes.types import LocatedPassage, Location
 __all__ = ["Quote", "compose", "extract", "place"]
 
 MAX_QUOTES = 3
+LISTED_QUOTES = 4
+CLOSE = 0.78  # a further quotation is given from this share of the best one's score on
 WINDOW = 2
 LIST_WINDOW = 8
 QUOTE_CHARACTERS = 420
@@ -42,75 +44,80 @@ class Quote:
     score: float
 
 
-def extract(question: str, passages: Sequence[LocatedPassage], weights: Weights) -> list[Quote]:
+def extract(
+    question: str,
+    passages: Sequence[LocatedPassage],
+    support: Sequence[float],
+    weights: Weights,
+) -> list[Quote]:
     """Return the stretches that answer a question best, best first.
 
     Args:
         question: the standalone question.
         passages: what was found, best supported first.
-        weights: each content term's inverse document frequency.
+        support: how well each passage supports an answer, from 0 to 1.
+        weights: each content term's weight.
     """
     terms = list(content_terms(question))
-    size = LIST_WINDOW if _LIST_QUESTION.search(question) else WINDOW
+    listed = bool(_LIST_QUESTION.search(question)) and not _AMOUNT_QUESTION.search(question)
     wants_amount = bool(_AMOUNT_QUESTION.search(question))
     quotes = []
-    for position, passage in enumerate(passages):
-        best = _best_window(terms, passage, weights, size, wants_amount)
+    for position, (passage, backing) in enumerate(zip(passages, support, strict=True)):
+        best = _best_window(terms, passage, weights, listed=listed, wants_amount=wants_amount)
         if best is not None:
-            rank = 1.0 - 0.06 * position
-            quotes.append(
-                Quote(position, best[1], location_at(passage, best[2]), round(best[0] * rank, 4))
-            )
+            score = 0.5 * best[0] + 0.5 * backing
+            location = location_at(passage, best[2])
+            quotes.append(Quote(position, best[1], location, round(score, 4)))
     quotes.sort(key=lambda quote: (-quote.score, quote.passage))
-    good = [quote for quote in quotes if quote.score >= 0.72 * quotes[0].score] if quotes else []
-    return good[:MAX_QUOTES]
+    good = [quote for quote in quotes if quote.score >= CLOSE * quotes[0].score] if quotes else []
+    return good[: LISTED_QUOTES if listed else MAX_QUOTES]
 
 
 def _best_window(
     terms: Sequence[str],
     passage: LocatedPassage,
     weights: Weights,
-    size: int,
+    *,
+    listed: bool,
     wants_amount: bool,
 ) -> tuple[float, str, int] | None:
-    text = passage["text"]
-    found = sentences(text)
+    """Return (score, text, offset) of the best run of sentences at one location."""
+    size = LIST_WINDOW if listed else WINDOW
     best: tuple[float, str, int] | None = None
-    for first in range(len(found)):
-        for last in range(first, min(first + size, len(found))):
-            start = found[first][0]
-            end = found[last][0] + len(found[last][1])
-            if end - start > QUOTE_CHARACTERS and last > first:
-                break
-            window = text[start:end]
-            location = location_at(passage, start)
-            around = " ".join(
-                [
-                    passage["title"],
-                    passage["document"],
-                    str(location.get("sheet", "")),
-                    str(location.get("heading", "")),
-                ]
-            )
-            inside, _ = coverage(terms, window, weights)
-            whole, _ = coverage(terms, f"{around} {window}", weights)
-            length = (last - first) / size
-            score = 0.6 * inside + 0.4 * whole - 0.08 * length * (size <= WINDOW)
-            score += 0.03 * length * (size > WINDOW)
-            score += 0.05 * bool(wants_amount and numbers(_without_heading(window, location)))
-            score -= 0.3 * _is_heading(window, location)
-            if best is None or score > best[0]:
-                best = (score, window, start)
+    for begin, end in _segments(passage):
+        location = location_at(passage, begin)
+        around = " ".join(
+            [passage["header"], passage["document"]]
+            + [str(location.get(key, "")) for key in ("sheet", "heading", "article")]
+        )
+        heading = str(location.get("heading", "")).strip()
+        found = [
+            (begin + start, text)
+            for start, text in sentences(passage["text"][begin:end])
+            if text != heading
+        ]
+        for first in range(len(found)):
+            for last in range(first, min(first + size, len(found))):
+                start, stop = found[first][0], found[last][0] + len(found[last][1])
+                if stop - start > QUOTE_CHARACTERS and last > first:
+                    break
+                window = passage["text"][start:stop]
+                inside, _ = coverage(terms, window, weights)
+                whole, _ = coverage(terms, f"{around} {window}", weights)
+                length = (last - first) / size
+                own = 0.25 if listed else 0.5  # a list's items need not repeat what it is of
+                score = own * inside + (1 - own) * whole
+                score += length * (0.15 if listed else -0.06)
+                score += 0.06 * bool(wants_amount and numbers(window))
+                if best is None or score > best[0] + 1e-9:
+                    best = (score, window, start)
     return best
 
 
-def _is_heading(window: str, location: Location) -> bool:
-    return window.strip() == str(location.get("heading", "")).strip()
-
-
-def _without_heading(window: str, location: Location) -> str:
-    heading = str(location.get("heading", ""))
-    return window.removeprefix(heading)
+def _segments(passage: LocatedPassage) -> list[tuple[int, int]]:
+    """Return the stretches of a passage that stand at one location each."""
+    starts = [span["start"] for span in passage["spans"]] or [0]
+    return list(zip(starts, [*starts[1:], len(passage["text"])], strict=True))
 
 
 def place(location: Location, words: Mapping[str, Any]) -> str:

@@ -38,6 +38,7 @@ async def judge(state: State, runtime: Runtime[Context]) -> dict[str, Any]:
         "judgement": {
             "sufficient": evidence.sufficient,
             "score": evidence.score,
+            "support": list(evidence.support),
             "missing": list(evidence.missing),
             "weights": weights,
         },

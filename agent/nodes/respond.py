@@ -31,7 +31,10 @@ async def respond(state: State, runtime: Runtime[Context]) -> dict[str, Any]:
     if action == "act":
         update = _from_tools(state)
     else:
-        quotes = extract(state["query"], state["passages"], state["judgement"]["weights"])
+        judgement = state["judgement"]
+        quotes = extract(
+            state["query"], state["passages"], judgement["support"], judgement["weights"]
+        )
         update = {"draft": compose(quotes, state["passages"], words(state))}
     say(runtime, "token", text=update["draft"]["text"])
     limit = limit_reached(state, runtime.context)

@@ -87,5 +87,9 @@ async def describe(text: str, context: Context, *, unrestricted: bool = False) -
         query, principal=context.principal, unrestricted=unrestricted
     )
     today = resources.today()
-    calls = {tool.name: affinity(tool, text, today=today) for tool in resources.tools.values()}
+    calls = {
+        tool.name: affinity(tool, text, today=today)
+        for tool in resources.tools.values()
+        if any(parameter.required for parameter in tool.parameters)
+    }
     return Question(text, affinities, calls)

@@ -91,7 +91,7 @@ class Question:
     """A standalone question with what is already known of it.
 
     `affinities` say how well each index's best chunks match it (empty indexes are missing), and
-    `calls` how much it looks like a call of each tool, from 0 to 1.
+    `calls` how much it looks like a call of each tool with required arguments, from 0 to 1.
     """
 
     text: str

@@ -116,6 +116,7 @@ class FlatIndex:
                 "location": hit.payload["spans"][0]["location"] if hit.payload["spans"] else {},
                 "context": [texts[id] for id in wanted[hit.id] if id in texts],
                 "chunk_id": hit.id,
+                "header": hit.payload["header"],
                 "spans": hit.payload["spans"],
                 "similarity": round(close.get(hit.id, 0.0), 4),
             }

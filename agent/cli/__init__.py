@@ -1,0 +1,1 @@
+"""The `waypost` command: parse, call the library, print."""

@@ -1,0 +1,180 @@
+"""`waypost chat`: the terminal chat; reads questions from a pipe as well."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+import uuid
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from agent.cli.common import (
+    Groups,
+    Project,
+    User,
+    ensure_ingested,
+    principal_of,
+    run_async,
+    where,
+)
+from agent.errors import WaypostError
+from indexes.types import Principal
+
+if TYPE_CHECKING:
+    from agent.app import Waypost
+    from agent.state import Answer
+
+__all__ = ["chat"]
+
+HELP = """\
+/why     how the last question was routed
+/open N  the passage behind source N
+/docs    what is indexed
+/new     a new conversation
+/exit    leave (also Ctrl-D); Ctrl-C stops the current answer"""
+
+
+def chat(
+    project: Project = Path(),
+    thread: Annotated[str | None, typer.Option(help="Continue this conversation.")] = None,
+    user: User = None,
+    group: Groups = None,
+) -> None:
+    """Talk to the project in the terminal."""
+    run_async(_chat(project, thread, user, group))
+
+
+async def _chat(
+    project: Path, thread: str | None, user: str | None, group: list[str] | None
+) -> None:
+    from agent.app import Waypost
+
+    principal = principal_of(user, group)
+    async with Waypost.open(project) as waypost:
+        await ensure_ingested(waypost)
+        session = _Session(waypost, principal, thread or uuid.uuid4().hex)
+        typer.echo(f"{waypost.settings.project.name}  (/help)")
+        async for line in _lines():
+            if not await session.handle(line.strip()):
+                return
+
+
+async def _lines() -> AsyncIterator[str]:
+    """Yield what is typed, or what is piped in."""
+    if not sys.stdin.isatty():
+        while line := await asyncio.to_thread(sys.stdin.readline):
+            yield line
+        return
+    from prompt_toolkit import PromptSession
+    from prompt_toolkit.patch_stdout import patch_stdout
+
+    prompt: Any = PromptSession()
+    while True:
+        try:
+            with patch_stdout():
+                yield await prompt.prompt_async("> ")
+        except KeyboardInterrupt:
+            continue
+        except EOFError:
+            return
+
+
+class _Session:
+    """One conversation: what was last answered, and the slash commands about it."""
+
+    def __init__(self, waypost: Waypost, principal: Principal | None, thread: str) -> None:
+        self._waypost = waypost
+        self._principal = principal
+        self._thread = thread
+        self._last: Answer | None = None
+
+    async def handle(self, line: str) -> bool:
+        """Answer a line or obey a command; False means to leave."""
+        if not line:
+            return True
+        if line in {"/exit", "/quit"}:
+            return False
+        command, _, rest = line.partition(" ")
+        if command == "/help":
+            typer.echo(HELP)
+        elif command == "/why":
+            self._why()
+        elif command == "/open":
+            self._open(rest)
+        elif command == "/docs":
+            for info in await self._waypost.registry.documents(principal=self._principal):
+                typer.echo(f"{info['index']:<14} {info['title']}")
+        elif command == "/new":
+            self._thread, self._last = uuid.uuid4().hex, None
+        else:
+            await self._turn(line)
+        return True
+
+    async def _turn(self, question: str) -> None:
+        task = asyncio.create_task(self._answer(question))
+        try:
+            await task
+        except asyncio.CancelledError:
+            typer.echo("\n(stopped)")
+        except KeyboardInterrupt:
+            task.cancel()
+        except WaypostError as error:
+            typer.echo(f"Error: {error}", err=True)
+
+    async def _answer(self, question: str) -> None:
+        streamed = False
+        async for event in self._waypost.stream(
+            question, principal=self._principal, thread=self._thread
+        ):
+            if event["type"] == "token":
+                streamed = True
+                typer.echo(event["text"], nl=False)
+            elif event["type"] == "answer":
+                self._last = event["answer"]
+        assert self._last is not None
+        typer.echo("" if streamed else self._last["answer"])
+        if self._last["pending"] is not None:
+            await self._approve()
+        for citation in self._last["citations"]:
+            place = where(citation["location"])
+            typer.echo(
+                f"  [{citation['marker']}] {citation['title']}{f' ({place})' if place else ''}"
+            )
+
+    async def _approve(self) -> None:
+        assert self._last is not None
+        assert self._last["pending"] is not None
+        asked = self._last["pending"]["action_requests"]
+        decisions = []
+        for request in asked:
+            reply = await asyncio.to_thread(
+                typer.prompt, f"{request['description']} [y/n]", default="n"
+            )
+            decisions.append({"type": "approve" if reply.lower().startswith("y") else "reject"})
+        self._last = await self._waypost.resume(
+            thread=self._thread, decisions=decisions, principal=self._principal
+        )
+        typer.echo(self._last["answer"])
+
+    def _why(self) -> None:
+        if self._last is None:
+            typer.echo("Nothing has been asked yet.")
+            return
+        route = self._last["route"]
+        targets = [index["name"] for index in route["indexes"]] + route["tools"]
+        typer.echo(
+            f"{route['question']}\n{route['action']} {' '.join(targets)}, by {route['decided_by']}: {route['reason']}"
+        )
+        for candidate in route["candidates"]:
+            typer.echo(f"  {candidate['confidence']:.2f} {candidate['name']}")
+
+    def _open(self, number: str) -> None:
+        found = [] if self._last is None else self._last["citations"]
+        chosen = [citation for citation in found if str(citation["marker"]) == number.strip()]
+        if not chosen:
+            typer.echo("There is no such source in the last answer.")
+            return
+        typer.echo(f"{chosen[0]['document']} ({where(chosen[0]['location'])})\n{chosen[0]['text']}")

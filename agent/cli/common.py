@@ -1,0 +1,125 @@
+"""What commands share: options, running async code, printing, ingesting a new project."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+from collections.abc import Callable, Coroutine, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+
+import typer
+
+from agent.errors import UsageError
+from indexes.types import Location, Principal
+
+if TYPE_CHECKING:
+    from agent.app import Waypost
+
+__all__ = [
+    "Groups",
+    "Json",
+    "Project",
+    "User",
+    "ensure_ingested",
+    "lines_of",
+    "principal_of",
+    "print_json",
+    "progress_bar",
+    "run_async",
+    "where",
+]
+
+T = TypeVar("T")
+Project = Annotated[
+    Path, typer.Option("--project", "-p", help="The project's folder.", show_default="current")
+]
+Json = Annotated[bool, typer.Option("--json", help="Print machine-readable output alone.")]
+User = Annotated[str | None, typer.Option("--user", help="Ask as this user.")]
+Groups = Annotated[
+    list[str] | None, typer.Option("--group", help="A group the user belongs to; repeatable.")
+]
+
+
+def run_async(work: Coroutine[Any, Any, T]) -> T:
+    """Run a coroutine to its end."""
+    return asyncio.run(work)
+
+
+def print_json(data: object) -> None:
+    """Print one line of JSON on stdout."""
+    sys.stdout.write(json.dumps(data, ensure_ascii=False) + "\n")
+
+
+def principal_of(user: str | None, groups: list[str] | None) -> Principal | None:
+    """Return who asks; groups without a user are a mistake."""
+    if user is None:
+        if groups:
+            raise UsageError("--group needs --user.", fix="add --user ID.")
+        return None
+    return Principal(user, tuple(groups or ()))
+
+
+def lines_of(path: Path) -> list[str]:
+    """Return a file's lines that are not blank."""
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(
+            f"{str(path)!r} cannot be read: {error}.", fix="name a UTF-8 text file, one a line."
+        ) from error
+    return [line.strip() for line in text.splitlines() if line.strip()]
+
+
+def where(location: Location) -> str:
+    """Return a location in a few words, whatever the language."""
+    parts = []
+    if "page" in location:
+        parts.append(f"p. {location['page']}")
+    for key in ("slide", "sheet", "row", "article", "heading", "symbol"):
+        if key in location:
+            parts.append(str(location[key]))
+    return ", ".join(parts)
+
+
+@contextmanager
+def progress_bar() -> Iterator[Callable[[str, int, int], None]]:
+    """Show what an ingestion is doing on stderr; nothing where stderr is no terminal."""
+    if not sys.stderr.isatty():
+        yield lambda what, done, total: None
+        return
+    from rich.console import Console
+    from rich.progress import (
+        BarColumn,
+        Progress,
+        TextColumn,
+        TimeElapsedColumn,
+        TimeRemainingColumn,
+    )
+
+    with Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TextColumn("{task.completed}/{task.total}"),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+        console=Console(stderr=True),
+        transient=True,
+    ) as bars:
+        tasks: dict[str, Any] = {}
+
+        def told(what: str, done: int, total: int) -> None:
+            if what not in tasks:
+                tasks[what] = bars.add_task(what, total=total or None)
+            bars.update(tasks[what], completed=done, total=total or None)
+
+        yield told
+
+
+async def ensure_ingested(waypost: Waypost) -> None:
+    """Ingest a project whose store is still empty."""
+    if waypost.registry.is_empty():
+        with progress_bar() as told:
+            await waypost.ingest(progress=told)

@@ -1,0 +1,82 @@
+"""`waypost init`, `waypost ingest` and `waypost doctor`: the project itself."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from agent.cli.common import Json, Project, print_json, progress_bar, run_async
+
+__all__ = ["doctor", "ingest", "init"]
+
+
+def init(
+    directory: Annotated[Path, typer.Argument(help="The folder to make.")],
+    template: Annotated[
+        str,
+        typer.Option("--template", "-t", help="What to start from: basic or urban_construction."),
+    ] = "basic",
+    as_json: Json = False,
+) -> None:
+    """Make a new project to start from."""
+    from agent.templates import copy_template
+
+    made = copy_template(template, directory)
+    if as_json:
+        print_json({"project": str(directory), "template": template, "files": made})
+        return
+    typer.echo(f"Made {directory} from the template {template!r} ({made} files).")
+    typer.echo("Its documents are public to everyone who may ask (default_access in waypost.toml).")
+    typer.echo(f"Next: waypost ingest --project {directory} && waypost chat --project {directory}")
+
+
+def ingest(
+    paths: Annotated[
+        list[Path] | None, typer.Argument(help="Only these files or folders, of the project.")
+    ] = None,
+    project: Project = Path(),
+    as_json: Json = False,
+) -> None:
+    """Bring the store in line with the sources: add, update, delete."""
+    from agent.errors import UsageError
+
+    for path in paths or ():
+        if not path.absolute().is_relative_to(project.absolute()):
+            raise UsageError(
+                f"{str(path)!r} is not inside the project {str(project)!r}.",
+                fix="move it there, or list it in an index's `sources`.",
+            )
+    run_async(_ingest(paths or [], project, as_json))
+
+
+async def _ingest(paths: list[Path], project: Path, as_json: bool) -> None:
+    from agent.app import Waypost
+
+    async with Waypost.open(project) as waypost:
+        with progress_bar() as told:
+            report = await waypost.ingest(paths, told)
+    if as_json:
+        print_json(report)
+        return
+    typer.echo(
+        f"{report['added']} added, {report['updated']} updated, {report['deleted']} deleted, "
+        f"{report['unchanged']} unchanged; {report['chunks']} chunks in {report['seconds']:.1f} s."
+    )
+    for failure in report["failed"]:
+        typer.echo(f"Failed: {failure['path']}: {failure['error']}", err=True)
+
+
+def doctor(project: Project = Path(), as_json: Json = False) -> None:
+    """Check settings, sources, store, models and tools; say what to fix."""
+    from agent.doctor import examine
+
+    checks = run_async(examine(project))
+    if as_json:
+        print_json({"checks": checks})
+        return
+    for check in checks:
+        typer.echo(f"{'ok  ' if check['ok'] else 'FAIL'} {check['name']}: {check['detail']}")
+        if check["fix"]:
+            typer.echo(f"     fix: {check['fix']}")

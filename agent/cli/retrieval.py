@@ -1,0 +1,109 @@
+"""`waypost search` and `waypost documents`: retrieval alone."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from agent.cli.common import (
+    Groups,
+    Json,
+    Project,
+    User,
+    lines_of,
+    principal_of,
+    print_json,
+    progress_bar,
+    run_async,
+    where,
+)
+from agent.errors import UsageError
+from indexes import Registry
+
+__all__ = ["documents", "search"]
+
+Index = Annotated[str | None, typer.Option("--index", help="Only this index.")]
+
+
+@asynccontextmanager
+async def _opened(project: Path) -> AsyncIterator[Registry]:
+    """Open a project's indexes, ingesting first if nothing has been."""
+    async with Registry.open(project) as registry:
+        if registry.is_empty():
+            with progress_bar() as told:
+                await registry.sync(progress=told)
+        yield registry
+
+
+def search(
+    query: Annotated[str | None, typer.Argument(help="A question or keywords.")] = None,
+    index: Index = None,
+    k: Annotated[int | None, typer.Option("--k", min=1, max=100, help="How many passages.")] = None,
+    file: Annotated[Path | None, typer.Option(help="A file of queries, one a line.")] = None,
+    project: Project = Path(),
+    user: User = None,
+    group: Groups = None,
+    as_json: Json = False,
+) -> None:
+    """Search one index, or all merged by rank."""
+    if (query is None) == (file is None):
+        raise UsageError("Give either a query or --file.", fix='waypost search "…"')
+    queries = [query] if query is not None else lines_of(file or Path())
+    if any(not one.strip() for one in queries):
+        raise UsageError("The query is empty.", fix="search for something.")
+    run_async(_search(queries, index, k, project, user, group, as_json))
+
+
+async def _search(
+    queries: list[str],
+    index: str | None,
+    k: int | None,
+    project: Path,
+    user: str | None,
+    group: list[str] | None,
+    as_json: bool,
+) -> None:
+    principal = principal_of(user, group)
+    async with _opened(project) as registry:
+        for query in queries:
+            passages = await registry.search(query, index=index, k=k, principal=principal)
+            if as_json:
+                print_json({"query": query, "passages": passages})
+                continue
+            for number, passage in enumerate(passages, 1):
+                place = where(passage["location"])
+                typer.echo(
+                    f"{number}. {passage['title']} [{passage['index']}]"
+                    f"{f' ({place})' if place else ''}  {passage['score']:.3f}\n   {passage['document']}"
+                )
+                typer.echo("   " + " ".join(passage["text"].split())[:200])
+
+
+def documents(
+    index: Index = None,
+    project: Project = Path(),
+    user: User = None,
+    group: Groups = None,
+    as_json: Json = False,
+) -> None:
+    """List what is indexed."""
+    run_async(_documents(index, project, user, group, as_json))
+
+
+async def _documents(
+    index: str | None, project: Path, user: str | None, group: list[str] | None, as_json: bool
+) -> None:
+    principal = principal_of(user, group)
+    async with Registry.open(project) as registry:
+        found = await registry.documents(index=index, principal=principal)
+    if as_json:
+        print_json({"documents": found})
+        return
+    for info in found:
+        typer.echo(f"{info['index']:<14} {info['chunks']:>4}  {info['document']}  {info['title']}")
+    if not found:
+        typer.echo("Nothing is indexed yet; run: waypost ingest")
