@@ -18,16 +18,17 @@ from langgraph.types import Command
 
 from agent import observability
 from agent.context import Context, Resources
-from agent.errors import ConfigurationError, ThreadError, UsageError
+from agent.errors import ConfigurationError, ThreadError
 from agent.graph import build_graph
 from agent.models import ChatModel, make_chat_model
+from agent.nodes.prepare import checked
 from agent.nodes.route import describe
 from agent.observability import QUESTION_FINISHED
 from agent.routing import LocalClassifier, Question, Route, Router, Target, talk_targets
 from agent.settings import Settings, load
 from agent.state import Answer, Usage
 from agent.tools import Tool, builtin_tools, load_tools
-from indexes import Principal, Registry, SyncReport
+from indexes import Passage, Principal, Registry, SyncReport
 from indexes.ingest.sync import Progress
 from indexes.text import language
 from prompts import texts
@@ -40,10 +41,14 @@ HEADINGS = 40
 
 
 class Event(TypedDict, total=False):
-    """A streaming event: `type` is route, token, citation, tool, approval or answer."""
+    """A streaming event: `type` says which of the other keys there is.
 
-    type: Literal["route", "token", "citation", "tool", "approval", "answer"]
+    route, passages (what was found, best supported first), token, citation, tool, approval, answer.
+    """
+
+    type: Literal["route", "passages", "token", "citation", "tool", "approval", "answer"]
     route: Route
+    passages: list[Passage]
     text: str
     citation: dict[str, Any]
     call: dict[str, Any]
@@ -285,16 +290,7 @@ class Waypost:
         Raises:
             UsageError: it is empty or too long.
         """
-        text = question.strip()
-        if not text:
-            raise UsageError("The question is empty.", fix="ask something.")
-        most = self.settings.limits.question_characters
-        if len(text) > most:
-            raise UsageError(
-                f"The question has {len(text)} characters; the limit is {most}.",
-                fix="shorten it, or ingest the long text as a document and ask about that.",
-            )
-        return text
+        return checked(question, self.settings.limits)
 
     def _config(self, principal: Principal | None, thread: str) -> Any:
         owner = None if principal is None else principal.id

@@ -5,15 +5,14 @@ from __future__ import annotations
 import json
 import re
 import uuid
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, TypedDict
 
 from agent.app import Waypost
 from agent.errors import UsageError
 from agent.state import Answer
-from indexes import Principal
-from indexes.fusion import merge_by_rank
+from indexes import Passage, Principal
 from indexes.text import normalize
 
 __all__ = ["Labelled", "Report", "evaluate", "read_questions"]
@@ -88,9 +87,14 @@ async def evaluate(waypost: Waypost, questions: Iterable[Labelled]) -> Report:
         thread = uuid.uuid4().hex
         for earlier in row.get("after", ()):
             await waypost.ask(earlier, principal=principal, thread=thread)
-        answer = await waypost.ask(row["question"], principal=principal, thread=thread)
+        passages: list[Passage] = []
+        async for event in waypost.stream(row["question"], principal=principal, thread=thread):
+            if event["type"] == "passages":
+                passages = event["passages"][:TOP]
+            elif event["type"] == "answer":
+                answer = event["answer"]
         _score_route(tally, row, answer)
-        await _score_search(tally, row, answer, waypost, principal)
+        _score_search(tally, row, passages)
         await _score_answer(tally, row, answer, waypost, principal)
     return {
         "questions": count,
@@ -103,7 +107,7 @@ async def evaluate(waypost: Waypost, questions: Iterable[Labelled]) -> Report:
 
 KEYS = {
     "route": ("action_accuracy", "index_accuracy", "index_covered", "tool_accuracy"),
-    "search": ("document@5", "page@5", "mrr"),
+    "search": ("document@5", "mrr"),
     "answer": ("cited", "cited_page", "contains", "refused", "citations_stand"),
 }
 
@@ -137,28 +141,12 @@ def _score_route(tally: _Tally, row: Labelled, answer: Answer) -> None:
         tally.add("route.tool_accuracy", right, row)
 
 
-async def _score_search(
-    tally: _Tally, row: Labelled, answer: Answer, waypost: Waypost, principal: Principal | None
-) -> None:
+def _score_search(tally: _Tally, row: Labelled, passages: Sequence[Passage]) -> None:
     if "documents" not in row:
         return
-    route = answer["route"]
-    rankings = [
-        await waypost.registry.index(one["name"]).search(route["question"], principal=principal)
-        for one in route["indexes"]
-    ]
-    merged = merge_by_rank(rankings, [one["confidence"] for one in route["indexes"]], TOP)
-    ranks = [n for n, p in enumerate(merged, 1) if p["document"] in row["documents"]]
+    ranks = [n for n, p in enumerate(passages, 1) if p["document"] in row["documents"]]
     tally.add("search.document@5", bool(ranks), row)
     tally.add("search.mrr", 1 / ranks[0] if ranks else 0.0, row)
-    if "pages" in row:
-        pages = {
-            span["location"].get("page")
-            for passage in merged
-            if passage["document"] in row["documents"]
-            for span in passage["spans"]
-        }
-        tally.add("search.page@5", bool(pages & set(row["pages"])), row)
 
 
 async def _score_answer(

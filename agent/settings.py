@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Literal
 
@@ -10,7 +11,7 @@ from pydantic import ConfigDict, Field
 from indexes.settings import ModelSettings, Section, load_settings
 from indexes.settings import Settings as IndexesSettings
 
-__all__ = ["Limits", "Models", "Routing", "Settings", "ToolSettings", "load"]
+__all__ = ["Limits", "Models", "Routing", "Settings", "ToolSettings", "load", "project_folder"]
 
 MODEL = r"^(local|openai:.+)$"
 Role = Literal["router", "answerer"]
@@ -77,3 +78,8 @@ def load(project: Path) -> Settings:
         ConfigurationError: the folder or waypost.toml is missing or wrong.
     """
     return load_settings(project, Settings)
+
+
+def project_folder() -> Path:
+    """Return the folder of the project to serve: WAYPOST_PROJECT, else the current one."""
+    return Path(os.environ.get("WAYPOST_PROJECT") or ".")

@@ -73,12 +73,14 @@ class Found(TypedDict):
 
 
 class Judgement(TypedDict):
-    """What the judge made of the passages; `support` is each one's, `weights` are the terms'."""
+    """What the judge made of the passages; `support` is each one's, `weights` are the terms',
+    and the first `section` passages are a whole section that the question asks for."""
 
     sufficient: bool
     score: float
     support: list[float]
     missing: list[str]
+    section: int
     weights: dict[str, float]
 
 

@@ -178,6 +178,12 @@ class Index(Protocol):
         """Return the at most k best passages that `principal` may see, best first."""
         ...
 
+    async def section(
+        self, document: str, path: Sequence[str], *, principal: Principal | None
+    ) -> list[LocatedPassage]:
+        """Return a document's chunks under a heading path, in order, as far as visible."""
+        ...
+
     async def documents(self, *, principal: Principal | None) -> list[DocumentInfo]:
         """Return what is indexed, as far as `principal` may see it."""
         ...

@@ -60,8 +60,11 @@ class ConfigurationError(WaypostError):
     exit_code = 2
 
 
-class UsageError(WaypostError):
-    """A question, an argument or a combination of arguments cannot be used."""
+class UsageError(WaypostError, ValueError):
+    """A question, an argument or a combination of arguments cannot be used.
+
+    It is a ValueError too: LangGraph's server shows clients the text of those alone.
+    """
 
     code = "usage"
     exit_code = 2

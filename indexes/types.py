@@ -64,11 +64,12 @@ class Passage(TypedDict):
 class LocatedPassage(Passage):
     """A passage that still knows where each part of its text stands, and how close it is.
 
-    `header` is the title with the path of headings; `similarity` the cosine of query and chunk, 0 in
+    `header` is the title with the headings of `path`; `similarity` the cosine of query and chunk, 0 in
     an index without embeddings.
     """
 
     header: str
+    path: list[str]
     spans: list[Span]
     similarity: float
 
@@ -141,11 +142,15 @@ class Document:
 
 @dataclass(frozen=True)
 class Chunk:
-    """A passage of a document, as it is stored: `header` is its title and heading path."""
+    """A passage of a document, as it is stored: `header` is its title and heading path.
+
+    `path` is that of the headings alone.
+    """
 
     text: str
     header: str
     spans: Sequence[Span]
+    path: Sequence[str] = ()
 
 
 @dataclass(frozen=True)

@@ -21,12 +21,13 @@ from indexes.types import LocatedPassage
 
 __all__ = ["Evidence", "Weights", "coverage", "weigh"]
 
-ENOUGH = 0.5
+ENOUGH, ENOUGH_WHEN_LOST = 0.5, 0.7  # the second where the router did not know where to look
 # A logistic model of support, fitted on answerable and unanswerable questions about two sets of
 # documents' worth of passages. Similarities of the local model lie in a narrow high band.
-BIAS, BY_SHARE, BY_NOUNS, BY_SIMILARITY = -3.1, 3.0, 1.7, 0.5
-BY_CONFLICT, BY_KIND, BY_PRIOR = -3.0, -0.7, 0.8
+BIAS, BY_SHARE, BY_NOUNS, BY_SIMILARITY = -3.5, 3.0, 1.7, 0.5
+BY_CONFLICT, BY_KIND, BY_PRIOR = -3.0, -0.7, 1.5
 TYPICAL, SPREAD = 0.86, 0.015
+UNDATED = 0.4
 FOREIGN = 0.02  # question and passage of different languages are that much less similar
 Weights = Mapping[str, float]
 
@@ -51,7 +52,12 @@ class Evidence:
 
 
 def weigh(
-    question: str, passages: Sequence[LocatedPassage], weights: Weights, *, prior: float = 0.5
+    question: str,
+    passages: Sequence[LocatedPassage],
+    weights: Weights,
+    *,
+    prior: float = 0.5,
+    enough: float = ENOUGH,
 ) -> Evidence:
     """Judge passages by the question's terms that they have, weighted by rarity, and by similarity.
 
@@ -60,6 +66,7 @@ def weigh(
         passages: what was found, best first.
         weights: each content term's weight.
         prior: the route's confidence: what the router thinks of an answer being there.
+        enough: the score that counts as support.
     """
     terms = content_terms(question)
     if not passages or not terms:
@@ -74,7 +81,7 @@ def weigh(
     best = scores[order[0]]
     missing = tuple(term for term in terms if term not in present)
     return Evidence(
-        best >= ENOUGH,
+        best >= enough,
         round(best, 4),
         missing,
         tuple(order),
@@ -134,9 +141,11 @@ def conflict(question: str, passage: str, title: str) -> float:
     for period in periods(question):
         for term in period.terms():
             kind = term[:2]
+            dated = any(one.startswith(kind) for one in named)
             if kind == "~y" and term not in there and any(one.startswith(kind) for one in there):
-                found = 1.0
-            elif term not in named and any(one.startswith(kind) for one in named):
+                # A rule of another year may hold in the year asked about; a report of it does not.
+                found = max(found, 1.0 if dated else UNDATED)
+            elif term not in named and dated:
                 found = max(found, 0.5 if kind == "~y" else 1.0)
     return found
 

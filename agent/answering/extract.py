@@ -13,17 +13,19 @@ from typing import Any
 
 from agent.answering.evidence import Weights, coverage
 from agent.answering.types import Citation, Draft, location_at
-from indexes.text import content_terms, language, numbers, sentences
+from indexes.text import article_number, content_terms, language, numbers, sentences
 from indexes.types import LocatedPassage, Location
 
-__all__ = ["Quote", "compose", "extract", "place"]
+__all__ = ["Quote", "asks_list", "compose", "extract", "outline", "place", "section_path"]
 
 MAX_QUOTES = 3
-LISTED_QUOTES = 4
+LISTED_QUOTES = 5
+SECTION = 0.6  # the share of a list question that a heading must have to answer it as a section
+OUTLINE_QUOTES, OUTLINE_SENTENCES, OUTLINE_CHARACTERS = 8, 2, 160
 CLOSE = 0.78  # a further quotation is given from this share of the best one's score on
 WINDOW = 2
 LIST_WINDOW = 8
-QUOTE_CHARACTERS = 420
+QUOTE_CHARACTERS = 320
 _LIST_QUESTION = re.compile(
     r"哪些|哪几|有什么|几种|几类|步骤|流程|措施|要求|列出|分别|清单|怎么|如何|\bwhat (?:are|measures|steps)\b|\bwhich\b|\bhow (?:do|does|is|are|can)\b|\blist\b",
     re.IGNORECASE,
@@ -44,6 +46,47 @@ class Quote:
     score: float
 
 
+def asks_list(question: str) -> bool:
+    """Say whether a question asks for several things rather than one."""
+    return bool(_LIST_QUESTION.search(question)) and not _AMOUNT_QUESTION.search(question)
+
+
+def section_path(question: str, passage: LocatedPassage, weights: Weights) -> list[str] | None:
+    """Return the heading path of the section that a list question asks for, if it has a heading.
+
+    「环保措施有哪些」 asks for the whole chapter 「4 环境保护措施」, not for its best sentence.
+    """
+    about = [
+        term
+        for term in content_terms(question)
+        if coverage([term], f"{passage['title']} {passage['document']}", weights)[0] < 0.5
+    ]
+    for depth, heading in enumerate(passage["path"], 1):
+        if about and coverage(about, heading, weights)[0] >= SECTION:
+            return passage["path"][:depth]
+    return None
+
+
+def outline(passages: Sequence[LocatedPassage]) -> list[Quote]:
+    """Return the beginning of every part of a section, in order."""
+    quotes = []
+    for position, passage in enumerate(passages):
+        for begin, end in _segments(passage):
+            location = location_at(passage, begin)
+            heading = str(location.get("heading", "")).strip()
+            found = [s for s in sentences(passage["text"][begin:end]) if s[1] != heading]
+            if not found or (quotes and heading and heading == quotes[-1].location.get("heading")):
+                continue  # one beginning for each heading
+            stop = begin
+            for start, text in found[:OUTLINE_SENTENCES]:
+                if stop > begin and start + len(text) > OUTLINE_CHARACTERS:
+                    break
+                stop = begin + start + len(text)
+            first = begin + found[0][0]
+            quotes.append(Quote(position, passage["text"][first:stop], location, 1.0))
+    return quotes[:OUTLINE_QUOTES]
+
+
 def extract(
     question: str,
     passages: Sequence[LocatedPassage],
@@ -58,59 +101,75 @@ def extract(
         support: how well each passage supports an answer, from 0 to 1.
         weights: each content term's weight.
     """
-    terms = list(content_terms(question))
-    listed = bool(_LIST_QUESTION.search(question)) and not _AMOUNT_QUESTION.search(question)
-    wants_amount = bool(_AMOUNT_QUESTION.search(question))
+    asked = _Asked(
+        list(content_terms(question)),
+        weights,
+        listed=asks_list(question),
+        amount=bool(_AMOUNT_QUESTION.search(question)),
+        article=article_number(question),
+    )
     quotes = []
     for position, (passage, backing) in enumerate(zip(passages, support, strict=True)):
-        best = _best_window(terms, passage, weights, listed=listed, wants_amount=wants_amount)
-        if best is not None:
-            score = 0.5 * best[0] + 0.5 * backing
-            location = location_at(passage, best[2])
-            quotes.append(Quote(position, best[1], location, round(score, 4)))
+        windows = [
+            window
+            for begin, end in _segments(passage)
+            if (window := _best_window(asked, passage, begin, end)) is not None
+        ]
+        windows.sort(key=lambda window: -window[0])
+        for score, text, offset in windows[: None if asked.listed else 1]:
+            together = round(0.5 * score + 0.5 * backing, 4)
+            quotes.append(Quote(position, text, location_at(passage, offset), together))
     quotes.sort(key=lambda quote: (-quote.score, quote.passage))
     good = [quote for quote in quotes if quote.score >= CLOSE * quotes[0].score] if quotes else []
-    return good[: LISTED_QUOTES if listed else MAX_QUOTES]
+    return good[: LISTED_QUOTES if asked.listed else MAX_QUOTES]
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """What a question asks for: its terms and weights, a list or an amount, an article."""
+
+    terms: Sequence[str]
+    weights: Weights
+    listed: bool
+    amount: bool
+    article: int | None
 
 
 def _best_window(
-    terms: Sequence[str],
-    passage: LocatedPassage,
-    weights: Weights,
-    *,
-    listed: bool,
-    wants_amount: bool,
+    asked: _Asked, passage: LocatedPassage, begin: int, end: int
 ) -> tuple[float, str, int] | None:
-    """Return (score, text, offset) of the best run of sentences at one location."""
-    size = LIST_WINDOW if listed else WINDOW
+    """Return (score, text, offset) of the best run of sentences between two offsets."""
+    location = location_at(passage, begin)
+    around = " ".join(
+        [passage["header"], passage["document"]]
+        + [str(location.get(key, "")) for key in ("sheet", "heading", "article")]
+    )
+    heading = str(location.get("heading", "")).strip()
+    found = [
+        (begin + start, text)
+        for start, text in sentences(passage["text"][begin:end])
+        if text != heading
+    ]
+    size = LIST_WINDOW if asked.listed else WINDOW
+    named = (
+        asked.article is not None and article_number(location.get("article", "")) == asked.article
+    )
     best: tuple[float, str, int] | None = None
-    for begin, end in _segments(passage):
-        location = location_at(passage, begin)
-        around = " ".join(
-            [passage["header"], passage["document"]]
-            + [str(location.get(key, "")) for key in ("sheet", "heading", "article")]
-        )
-        heading = str(location.get("heading", "")).strip()
-        found = [
-            (begin + start, text)
-            for start, text in sentences(passage["text"][begin:end])
-            if text != heading
-        ]
-        for first in range(len(found)):
-            for last in range(first, min(first + size, len(found))):
-                start, stop = found[first][0], found[last][0] + len(found[last][1])
-                if stop - start > QUOTE_CHARACTERS and last > first:
-                    break
-                window = passage["text"][start:stop]
-                inside, _ = coverage(terms, window, weights)
-                whole, _ = coverage(terms, f"{around} {window}", weights)
-                length = (last - first) / size
-                own = 0.25 if listed else 0.5  # a list's items need not repeat what it is of
-                score = own * inside + (1 - own) * whole
-                score += length * (0.15 if listed else -0.06)
-                score += 0.06 * bool(wants_amount and numbers(window))
-                if best is None or score > best[0] + 1e-9:
-                    best = (score, window, start)
+    for first in range(len(found)):
+        for last in range(first, min(first + size, len(found))):
+            start, stop = found[first][0], found[last][0] + len(found[last][1])
+            if stop - start > QUOTE_CHARACTERS and last > first:
+                break
+            window = passage["text"][start:stop]
+            inside, _ = coverage(asked.terms, window, asked.weights)
+            whole, _ = coverage(asked.terms, f"{around} {window}", asked.weights)
+            length = (last - first) / size
+            own = 0.25 if asked.listed else 0.5  # a list's items need not repeat what it is of
+            score = own * inside + (1 - own) * whole
+            score += length * (0.15 if asked.listed else -0.06)
+            score += 0.06 * bool(asked.amount and numbers(window)) + 0.5 * named
+            if best is None or score > best[0] + 1e-9:
+                best = (score, window, start)
     return best
 
 
@@ -157,6 +216,8 @@ def compose(
         if where:
             where = f"（{where}）" if language(words["according_to"]) == "zh" else f" ({where})"
         lead = words["according_to" if marker == 1 else "also"]
+        if marker > 1 and where and passage["document"] == citations[-1]["document"]:
+            lead = words["same"]
         lines.append(f"{lead.format(title=passage['title'], place=where)}\n{quote.text} [{marker}]")
         citations.append(
             {

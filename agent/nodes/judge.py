@@ -7,12 +7,14 @@ from typing import Any
 
 from langgraph.runtime import Runtime
 
-from agent.answering import weigh
+from agent.answering import ENOUGH, ENOUGH_WHEN_LOST, asks_list, section_path, weigh
 from agent.context import Context
+from agent.nodes.common import say
 from agent.state import State
-from indexes import Principal, Registry
+from indexes import Principal, Registry, public_passage
 from indexes.fusion import merge_by_rank
 from indexes.text import NAMED, content_terms
+from indexes.types import LocatedPassage
 
 __all__ = ["judge"]
 
@@ -32,17 +34,43 @@ async def judge(state: State, runtime: Runtime[Context]) -> dict[str, Any]:
     terms = content_terms(state["query"])
     names = [one["index"] for one in found]
     weights = await _weights(context.resources.registry, names, terms, context.principal)
-    evidence = weigh(state["query"], merged, weights, prior=state["route"]["confidence"])
+    route = state["route"]
+    enough = ENOUGH_WHEN_LOST if route["decided_by"] == "fallback" else ENOUGH
+    evidence = weigh(state["query"], merged, weights, prior=route["confidence"], enough=enough)
+    ordered = [merged[position] for position in evidence.order]
+    support = list(evidence.support)
+    section = await _section(state["query"], ordered, weights, context) if ordered else []
+    if evidence.sufficient and section:
+        inside = {passage["chunk_id"] for passage in section}
+        rest = [
+            (p, s) for p, s in zip(ordered, support, strict=True) if p["chunk_id"] not in inside
+        ]
+        ordered = [*section, *(passage for passage, _ in rest)]
+        support = [support[0]] * len(section) + [backing for _, backing in rest]
+    say(runtime, "passages", passages=[public_passage(passage) for passage in ordered])
     return {
-        "passages": [merged[position] for position in evidence.order],
+        "passages": ordered,
         "judgement": {
             "sufficient": evidence.sufficient,
             "score": evidence.score,
-            "support": list(evidence.support),
+            "support": support,
+            "section": len(section) if evidence.sufficient else 0,
             "missing": list(evidence.missing),
             "weights": weights,
         },
     }
+
+
+async def _section(
+    question: str, ordered: list[LocatedPassage], weights: dict[str, float], context: Context
+) -> list[LocatedPassage]:
+    """Return the whole section that a list question asks for, if the best passage is in one."""
+    path = section_path(question, ordered[0], weights) if asks_list(question) else None
+    if path is None:
+        return []
+    index = context.resources.registry.index(ordered[0]["index"])
+    found = await index.section(ordered[0]["document"], path, principal=context.principal)
+    return found[:MOST_PASSAGES]
 
 
 async def _weights(

@@ -8,18 +8,20 @@ from langgraph.runtime import Runtime
 from langgraph.types import Overwrite
 
 from agent.context import Context, Resources
+from agent.errors import UsageError
 from agent.routing import Slot, Standalone, standalone
+from agent.settings import Limits
 from agent.state import Previous, State
 from agent.tools import fill_arguments, find_slots
 from indexes.text import content_terms, language, names
 
-__all__ = ["prepare"]
+__all__ = ["checked", "prepare"]
 
 
 async def prepare(state: State, runtime: Runtime[Context]) -> dict[str, Any]:
     """Reset what belongs to one turn and make the question stand alone."""
     resources = runtime.context.resources
-    asked = _last_question(state["messages"])
+    asked = checked(_last_question(state["messages"]), resources.settings.limits)
     letters = bool(content_terms(asked)) or any(char.isalpha() for char in asked)
     found = _stand_alone(asked, state.get("previous"), resources)
     return {
@@ -35,6 +37,7 @@ async def prepare(state: State, runtime: Runtime[Context]) -> dict[str, Any]:
             "score": 0.0,
             "support": [],
             "missing": [],
+            "section": 0,
             "weights": {},
         },
         "rewrites": 0,
@@ -47,7 +50,27 @@ async def prepare(state: State, runtime: Runtime[Context]) -> dict[str, Any]:
     }
 
 
+def checked(question: str, limits: Limits) -> str:
+    """Return a question without blanks around it.
+
+    Raises:
+        UsageError: it is empty or too long.
+    """
+    text = question.strip()
+    if not text:
+        raise UsageError("The question is empty.", fix="ask something.")
+    most = limits.question_characters
+    if len(text) > most:
+        raise UsageError(
+            f"The question has {len(text)} characters; the limit is {most}.",
+            fix="shorten it, or ingest the long text as a document and ask about that.",
+        )
+    return text
+
+
 def _last_question(messages: list[Any]) -> str:
+    if not messages:
+        return ""
     content = messages[-1].content
     if isinstance(content, str):
         return content.strip()

@@ -8,7 +8,7 @@ from typing import Any
 from langgraph.runtime import Runtime
 
 from agent import observability
-from agent.answering import compose, extract, generate
+from agent.answering import compose, extract, generate, outline
 from agent.context import Context
 from agent.errors import ModelError
 from agent.nodes.common import after, covered, limit_reached, say, words
@@ -32,9 +32,11 @@ async def respond(state: State, runtime: Runtime[Context]) -> dict[str, Any]:
         update = _from_tools(state)
     else:
         judgement = state["judgement"]
-        quotes = extract(
-            state["query"], state["passages"], judgement["support"], judgement["weights"]
-        )
+        passages = state["passages"]
+        if judgement["section"] > 1:
+            quotes = outline(passages[: judgement["section"]])
+        else:
+            quotes = extract(state["query"], passages, judgement["support"], judgement["weights"])
         update = {"draft": compose(quotes, state["passages"], words(state))}
     say(runtime, "token", text=update["draft"]["text"])
     limit = limit_reached(state, runtime.context)

@@ -21,7 +21,7 @@ TALKING = 0.5  # small talk below this is looked up like any question
 ASKING = 0.75  # a tool whose arguments are incomplete is asked back about only above this
 COMPLETE = 0.55  # how much like a call a question is that names every argument
 LOST = 0.35  # below this the best guess is no decision: the top indexes are searched side by side
-CLOSE = 0.12  # an index with this share of the best one's probability is searched too
+CLOSE = 0.08  # an index with this share of the best one's probability is searched too
 FAN_OUT = 3
 
 

@@ -132,4 +132,4 @@ def _chunk(draft: _Draft, title: str) -> Chunk:
         if not spans or spans[-1]["location"] != location:
             spans.append({"start": len(text), "location": location})
         text += part
-    return Chunk(text, " · ".join([title, *draft.path]), spans)
+    return Chunk(text, " · ".join([title, *draft.path]), spans, draft.path)

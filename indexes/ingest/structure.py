@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from indexes.text import article_number
 from indexes.types import Block, Location
 
-__all__ = ["article_of", "blocks_of_lines", "heading_level"]
+__all__ = ["article_of", "blocks_of_lines", "heading_level", "join_lines"]
 
 _NUMBERED = re.compile(r"^(\d{1,2}(?:\.\d{1,2}){0,3})[.、]?\s+(?=\S)(?!\d)")
 _CHAPTER = re.compile(
@@ -65,7 +65,7 @@ def blocks_of_lines(
 
     def close() -> None:
         if paragraph:
-            blocks.append(Block(_join(paragraph), location))
+            blocks.append(Block(join_lines(paragraph), location))
             paragraph.clear()
 
     for raw in lines:
@@ -86,7 +86,7 @@ def blocks_of_lines(
     return blocks
 
 
-def _join(lines: list[str]) -> str:
+def join_lines(lines: list[str]) -> str:
     """Join wrapped lines: with a space between Latin letters, with nothing between Chinese ones."""
     out = lines[0]
     for line in lines[1:]:

@@ -27,7 +27,7 @@ from indexes.types import Chunk, Condition, Document, Failure, Filter, SyncRepor
 __all__ = ["Progress", "sync"]
 
 Progress = Callable[[str, int, int], None]  # (what is being done, done, of how many)
-CHUNKING_VERSION = 2
+CHUNKING_VERSION = 4
 BATCH = 128  # chunks embedded between two writes
 
 
@@ -226,6 +226,7 @@ async def _write(
                     "title": document.title,
                     "uri": document.uri,
                     "header": chunk.header,
+                    "path": list(chunk.path),
                     "text": chunk.text,
                     "spans": list(chunk.spans),
                     "access": access,

@@ -41,6 +41,18 @@ class FlatIndex:
             self._hybrid(query, vector, where, where, k or self._settings.k), vector
         )
 
+    async def section(
+        self, document: str, path: Sequence[str], *, principal: Principal | None
+    ) -> list[LocatedPassage]:
+        """Return a document's chunks under a heading path, in order."""
+        where = self._visible(principal).and_(Condition("document", (document,)))
+        hits = [
+            hit
+            for hit in self._store.scroll("chunks", where)
+            if hit.payload["path"][: len(path)] == list(path)
+        ]
+        return self._passages(sorted(hits, key=lambda hit: hit.payload["ordinal"]), None)
+
     async def documents(self, *, principal: Principal | None) -> list[DocumentInfo]:
         """Return what is indexed, as far as `principal` may see it."""
         hits = self._store.scroll("documents", self._visible(principal))
@@ -117,6 +129,7 @@ class FlatIndex:
                 "context": [texts[id] for id in wanted[hit.id] if id in texts],
                 "chunk_id": hit.id,
                 "header": hit.payload["header"],
+                "path": hit.payload["path"],
                 "spans": hit.payload["spans"],
                 "similarity": round(close.get(hit.id, 0.0), 4),
             }

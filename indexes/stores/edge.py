@@ -56,7 +56,13 @@ class EdgeStore:
     def __init__(self, path: Path, *, model: str, dimension: int) -> None:
         self._path = path
         self._dimension = dimension
-        path.mkdir(parents=True, exist_ok=True)
+        try:
+            path.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise StoreError(
+                f"The folder {str(path)!r} cannot be made: {error.strerror}.",
+                fix="choose a writable folder as [store] path.",
+            ) from error
         self._check_schema({"schema": SCHEMA_VERSION, "model": model, "dimension": dimension})
         self._shards: dict[Level, edge.EdgeShard] = {}
         self._bm25 = {
@@ -71,9 +77,19 @@ class EdgeStore:
     def _check_schema(self, wanted: dict[str, object]) -> None:
         path = self._path / "schema.json"
         if not path.exists():
-            path.write_text(json.dumps(wanted), encoding="utf-8")
+            half = path.with_suffix(
+                ".part"
+            )  # a process that dies while writing leaves no broken file
+            half.write_text(json.dumps(wanted), encoding="utf-8")
+            half.replace(path)
             return
-        found = json.loads(path.read_text(encoding="utf-8"))
+        try:
+            found = json.loads(path.read_text(encoding="utf-8"))
+        except (OSError, ValueError) as error:
+            raise StoreError(
+                f"{str(path)!r} cannot be read: {error}.",
+                fix=f"delete {str(self._path)!r} and run `waypost ingest` again.",
+            ) from error
         if found != wanted:
             raise StoreSchemaError(
                 f"The store in {str(self._path)!r} was made with {found}, and these settings need {wanted}.",
@@ -146,6 +162,10 @@ class EdgeStore:
                 raise StoreError(f"Point {point.id} has a vector {name!r} that is not finite.")
             vectors[name] = vector.tolist()
         for name, text in point.lexical.items():
+            if name not in LEXICAL[level]:
+                raise StoreError(
+                    f"Point {point.id} has a text {name!r}, not one of {list(LEXICAL[level])}."
+                )
             vectors[name] = self._bm25[name].embed_document(" ".join(tokens(text)))
         return edge.Point(point.id, vectors, point.payload)
 

@@ -284,7 +284,8 @@ def test_article_number(text: str, expected: int | None) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "expected"), [("十", 10), ("二十三", 23), ("一百零五", 105), ("两千", 2000), ("12", 12)]
+    ("text", "expected"),
+    [("十", 10), ("二十三", 23), ("一百零五", 105), ("两千", 2000), ("12", 12)],
 )
 def test_chinese_number(text: str, expected: int) -> None:
     """Numerals are read in Chinese and in digits."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections import Counter
 from collections.abc import Sequence
@@ -11,7 +12,7 @@ from typing import Any
 
 from indexes.base import Loaded
 from indexes.errors import LoadError
-from indexes.ingest.structure import blocks_of_lines, heading_level
+from indexes.ingest.structure import blocks_of_lines, heading_level, join_lines
 from indexes.types import Block
 
 __all__ = ["load_pdf"]
@@ -42,13 +43,16 @@ def load_pdf(path: Path) -> Loaded:
     larger = sorted((size for size in sizes if size > 1.05 * body), reverse=True)
     running = _running_lines(pages)
     blocks: list[Block] = []
+    title = ""
     for number, lines in enumerate(pages, 1):
         kept = [
             line for i, line in enumerate(lines) if not _is_running(line, i, len(lines), running)
         ]
+        if number == 1:
+            title = _title(kept, larger)
         headings = {line.text.strip(): _level(line, larger) for line in kept}
         blocks += blocks_of_lines(_unwrapped(kept, headings), {"page": number}, headings)
-    return Loaded(blocks, title=_title(pages[0] if pages else []))
+    return Loaded(blocks, title=title)
 
 
 @dataclass(frozen=True)
@@ -141,16 +145,20 @@ def _width(line: str) -> int:
     return sum(2 if ord(char) > 0x2E80 else 1 for char in line.strip())
 
 
-def _title(lines: Sequence[_Line]) -> str:
-    """Return the first line of the cover that is long enough to be a title."""
-    for line in lines[:6]:
+def _title(lines: Sequence[_Line], larger: Sequence[float]) -> str:
+    """Return the first line of the cover that can be a title, with the lines it is wrapped into."""
+    for position, line in enumerate(lines[:6]):
         text = line.text.strip()
         if (
             4 <= len(text) <= 60
             and not re.fullmatch(r"[\W\d]+", text)
             and not _NUMBERING.search(text)
         ):
-            return text
+            wrapped = itertools.takewhile(
+                lambda other: line.size in larger and other.size == line.size,
+                lines[position + 1 : position + 3],
+            )
+            return join_lines([text, *(other.text.strip() for other in wrapped)])
     return ""
 
 

@@ -11,21 +11,51 @@ from indexes.ingest.structure import blocks_of_lines
 
 __all__ = ["load_plain", "read_text"]
 
+SAMPLE = 20_000  # characters looked at to tell GB 18030 from Big5
+_ENCODINGS = ("utf-8-sig", "gb18030", "big5")
+_COMMON = (  # rows of the national sets: marks, then the characters of daily use
+    ("gb2312", (0xA1, 0xA3), range(0xB0, 0xD8)),
+    ("big5", (0xA1, 0xA2), range(0xA4, 0xC7)),
+)
+
 
 def read_text(path: Path) -> str:
     """Return a text file's content, trying the encodings that Chinese and English files come in."""
     data = path.read_bytes()
     if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         return data.decode("utf-16")
-    for encoding in ("utf-8-sig", "gb18030", "big5"):
-        try:
-            text = data.decode(encoding)
-        except UnicodeDecodeError:
-            continue
-        if "\0" in text:
-            break
-        return text
+    readings = [text for encoding in _ENCODINGS if (text := _decoded(data, encoding)) is not None]
+    if _decoded(data, "utf-8-sig") is None:
+        readings.sort(
+            key=_oddness
+        )  # GB 18030 decodes nearly anything, Big5 too, but into rare signs
+    if readings and "\0" not in readings[0]:
+        return readings[0]
     raise LoadError("The file is not text in UTF-8, UTF-16, GB 18030 or Big5.")
+
+
+def _decoded(data: bytes, encoding: str) -> str | None:
+    try:
+        return data.decode(encoding)
+    except UnicodeDecodeError:
+        return None
+
+
+def _oddness(text: str) -> float:
+    """Return the share of signs that are common in neither simplified nor traditional Chinese."""
+    wide = [char for char in text[:SAMPLE] if not char.isascii()]
+    return sum(not _is_common(char) for char in wide) / len(wide) if wide else 0.0
+
+
+def _is_common(char: str) -> bool:
+    for encoding, marks, characters in _COMMON:
+        try:
+            first = char.encode(encoding)[0]
+        except UnicodeEncodeError:
+            continue
+        if first in marks or first in characters:
+            return True
+    return False
 
 
 def load_plain(path: Path) -> Loaded:

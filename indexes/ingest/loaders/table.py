@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import datetime
 import io
+import itertools
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -60,7 +61,7 @@ def load_csv(path: Path) -> Loaded:
 def rows_to_blocks(
     rows: Sequence[Sequence[str]], location: Location, *, numbered: bool = False
 ) -> list[Block]:
-    """Turn a table into one block a row: 「表头: 值；…」.
+    """Turn a table into one block a row: 「表头: 值 | …」.
 
     Lines above the header (a title, a unit) and below the table (notes) stay plain text. The header
     is the first row with at least two different cells, joined with a second one if that has no
@@ -91,10 +92,10 @@ def rows_to_blocks(
         else:
             pairs = [
                 f"{name}: {cell}" if name and name != cell else cell
-                for name, cell in zip(header, row, strict=False)
+                for name, cell in itertools.zip_longest(header, row, fillvalue="")
                 if cell
             ]
-            blocks.append(Block("；".join(pairs), where))
+            blocks.append(Block(" | ".join(pairs), where))
     return blocks
 
 
