@@ -21,6 +21,7 @@ from agent.context import Context, Resources
 from agent.errors import ConfigurationError, ThreadError
 from agent.graph import build_graph
 from agent.models import ChatModel, make_chat_model
+from agent.nodes.approve import checked_decisions
 from agent.nodes.prepare import checked
 from agent.nodes.route import describe
 from agent.observability import QUESTION_FINISHED
@@ -265,11 +266,13 @@ class Waypost:
 
         Raises:
             ThreadError: nothing waits on this thread.
+            UsageError: the decisions do not fit the request; it waits on.
         """
         graph = await self._persistent_graph()
         snapshot = await graph.aget_state(self._config(principal, thread))
-        if not snapshot.next:
+        if not snapshot.interrupts:
             raise ThreadError(f"Nothing waits for an approval on the thread {thread!r}.")
+        checked_decisions({"decisions": list(decisions)}, snapshot.interrupts[0].value)
         answer: Answer | None = None
         command: Command[Any] = Command(resume={"decisions": list(decisions)})
         question = str(snapshot.values.get("question", ""))

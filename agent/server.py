@@ -55,8 +55,11 @@ async def make_graph(runtime: ServerRuntime[Any]) -> CompiledStateGraph[Any, Any
         ConfigurationError: the project was not opened in time.
     """
     if _shared.waypost is None and runtime.execution_runtime is None:
-        return build_graph(cast(Resources, None)).compile(name="waypost")  # its form, never run
-    return (await _opened()).graph
+        graph = build_graph(cast(Resources, None)).compile(name="waypost")  # its form, never run
+    else:
+        graph = (await _opened()).graph
+    # Clients fill the context, so it must not become the principal; without any they send {}.
+    return graph.copy({"context_schema": None})
 
 
 async def _opened() -> Waypost:

@@ -6,6 +6,7 @@ import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from indexes.text import (
     NOUN,
@@ -25,7 +26,7 @@ ENOUGH, ENOUGH_WHEN_LOST = 0.5, 0.7  # the second where the router did not know 
 # A logistic model of support, fitted on answerable and unanswerable questions about two sets of
 # documents' worth of passages. Similarities of the local model lie in a narrow high band.
 BIAS, BY_SHARE, BY_NOUNS, BY_SIMILARITY = -3.5, 3.0, 1.7, 0.5
-BY_CONFLICT, BY_KIND, BY_PRIOR = -3.0, -0.7, 1.5
+BY_CONFLICT, BY_KIND, BY_HEAD, BY_PRIOR = -3.0, -0.7, -0.65, 1.5
 TYPICAL, SPREAD = 0.86, 0.015
 UNDATED = 0.4
 FOREIGN = 0.02  # question and passage of different languages are that much less similar
@@ -113,9 +114,20 @@ def _support(
         + BY_SIMILARITY * close
         + BY_CONFLICT * against
         + BY_KIND * lacks_kind(question, passage)
+        + BY_HEAD * (_asked_attribute(question) in set(own) - found)
         + BY_PRIOR * (prior - 0.5)
     )
     return 1 / (1 + math.exp(-utility)), found
+
+
+@lru_cache(maxsize=256)
+def _asked_attribute(question: str) -> str | None:
+    """Return the noun just before the question word: 成本 in 运行成本是多少."""
+    word = _QUESTION_WORD.search(question)
+    if word is None:
+        return None
+    nouns = [t for t, says in content_terms(question[: word.start()]).items() if says >= NOUN]
+    return nouns[-1] if nouns else None
 
 
 def _comparable(terms: Sequence[str], text: str) -> list[str]:
@@ -166,6 +178,7 @@ def lacks_kind(question: str, passage: LocatedPassage) -> bool:
     return False
 
 
+_QUESTION_WORD = re.compile(r"多少|几|什么|哪|谁|怎|如何|为何|多[大长高深宽厚久快重远]")
 _ASKS_MONEY = re.compile(
     r"多少钱|多少(?:万|亿)?元|几(?:块钱|万块)|收费|单价|售价|卖多少|工资多少|\bhow much (?:money|does|did|is)\b|\bcost\b",
     re.IGNORECASE,

@@ -69,7 +69,7 @@ def section_path(question: str, passage: LocatedPassage, weights: Weights) -> li
 
 def outline(passages: Sequence[LocatedPassage]) -> list[Quote]:
     """Return the beginning of every part of a section, in order."""
-    quotes = []
+    quotes: list[Quote] = []
     for position, passage in enumerate(passages):
         for begin, end in _segments(passage):
             location = location_at(passage, begin)

@@ -14,7 +14,9 @@ from agent.nodes.common import words
 from agent.state import State
 from agent.tools import ToolPlan
 
-__all__ = ["approve"]
+__all__ = ["approve", "checked_decisions"]
+
+KINDS = ("approve", "edit", "reject")
 
 
 async def approve(state: State, runtime: Runtime[Context]) -> dict[str, Any]:
@@ -24,25 +26,22 @@ async def approve(state: State, runtime: Runtime[Context]) -> dict[str, Any]:
     if not asked:
         return {}
     text = words(state)["approve"]
-    answer = interrupt(
-        {
-            "action_requests": [
-                {
-                    "name": plan["name"],
-                    "args": plan["args"],
-                    "description": text.format(
-                        tool=plan["name"], args=json.dumps(plan["args"], ensure_ascii=False)
-                    ),
-                }
-                for plan in asked
-            ],
-            "review_configs": [
-                {"action_name": plan["name"], "allowed_decisions": ["approve", "edit", "reject"]}
-                for plan in asked
-            ],
-        }
-    )
-    decided = _decisions(answer, len(asked))
+    request: dict[str, Any] = {
+        "action_requests": [
+            {
+                "name": plan["name"],
+                "args": plan["args"],
+                "description": text.format(
+                    tool=plan["name"], args=json.dumps(plan["args"], ensure_ascii=False)
+                ),
+            }
+            for plan in asked
+        ],
+        "review_configs": [
+            {"action_name": plan["name"], "allowed_decisions": list(KINDS)} for plan in asked
+        ],
+    }
+    decided = _asked_for(request)
     plans: list[ToolPlan] = []
     for plan in state["plans"]:
         kept = plan if plan not in asked else _decided(plan, decided[asked.index(plan)])
@@ -51,27 +50,52 @@ async def approve(state: State, runtime: Runtime[Context]) -> dict[str, Any]:
     return {"plans": plans}
 
 
-def _decisions(answer: Any, count: int) -> list[dict[str, Any]]:
+def _asked_for(request: dict[str, Any]) -> list[dict[str, Any]]:
+    """Wait for decisions; ask again about unusable ones, since what a thread was sent stays with it."""
+    answer = interrupt(request)
+    while True:
+        try:
+            return checked_decisions(answer, request)
+        except UsageError as error:
+            answer = interrupt({**request, "error": str(error)})
+
+
+def checked_decisions(answer: Any, request: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return the decisions of an answer to a request.
+
+    Raises:
+        UsageError: they do not fit the request.
+    """
+    asked = request["action_requests"]
     decisions = answer.get("decisions") if isinstance(answer, dict) else None
-    if not isinstance(decisions, list) or len(decisions) != count:
+    if not isinstance(decisions, list) or len(decisions) != len(asked):
         raise UsageError(
-            f"The approval needs {count} decision(s).",
+            f"The approval needs {len(asked)} decision(s).",
             fix='resume with {"decisions": [{"type": "approve"}]}.',
         )
-    for decision in decisions:
-        if not isinstance(decision, dict) or decision.get("type") not in {
-            "approve",
-            "edit",
-            "reject",
-        }:
-            raise UsageError("A decision is not one of approve, edit, reject.")
+    for decision, action in zip(decisions, asked, strict=True):
+        kind = decision.get("type") if isinstance(decision, dict) else None
+        if kind not in KINDS:
+            raise UsageError(f"A decision is not one of {', '.join(KINDS)}.")
+        if kind == "edit" and not _is_edit(decision.get("edited_action"), action["name"]):
+            raise UsageError(
+                f"An edit changes the arguments of {action['name']!r} and nothing else.",
+                fix='send {"type": "edit", "edited_action": {"name": …, "args": {…}}}.',
+            )
     return decisions
+
+
+def _is_edit(edited: Any, name: str) -> bool:
+    return (
+        isinstance(edited, dict)
+        and edited.get("name", name) == name
+        and isinstance(edited.get("args"), dict)
+    )
 
 
 def _decided(plan: ToolPlan, decision: dict[str, Any]) -> ToolPlan | None:
     if decision["type"] == "reject":
         return None
     if decision["type"] == "edit":
-        edited = decision.get("edited_action", {}).get("args", {})
-        return {"name": plan["name"], "args": {**plan["args"], **edited}}
+        return {"name": plan["name"], "args": {**plan["args"], **decision["edited_action"]["args"]}}
     return plan

@@ -80,7 +80,7 @@ def expanded(question: str, tools: Sequence[Tool]) -> str:
 
 
 async def describe(text: str, context: Context, *, unrestricted: bool = False) -> Question:
-    """Return a question with what the indexes and tools make of it."""
+    """Return a question, with the project's own names, and what the indexes and tools make of it."""
     resources = context.resources
     query = expanded(text, list(resources.tools.values()))
     affinities = await resources.registry.affinities(
@@ -92,4 +92,4 @@ async def describe(text: str, context: Context, *, unrestricted: bool = False) -
         for tool in resources.tools.values()
         if any(parameter.required for parameter in tool.parameters)
     }
-    return Question(text, affinities, calls)
+    return Question(query, affinities, calls)

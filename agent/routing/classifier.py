@@ -12,6 +12,7 @@ the mean embedding before comparing, and abstaining by similarity to the nearest
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import json
 import math
@@ -208,7 +209,7 @@ class LocalClassifier:
             describe: gives a question's affinities and likeness to tool calls.
         """
         key = self._fingerprint()
-        saved = self._load(key)
+        saved = await asyncio.to_thread(self._load, key)
         if saved is not None:
             self._weights = saved
             return
@@ -233,7 +234,7 @@ class LocalClassifier:
         )
         if self._examples:
             self._weights = _fit_conditional_logit(np.array(designs), labels, weights)
-        self._save(key)
+        await asyncio.to_thread(self._save, key)
 
     async def score(self, question: Question) -> TargetScore:
         """Return the probability of every target and of "none"."""

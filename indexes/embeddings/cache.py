@@ -84,6 +84,7 @@ class CachedEmbedder:
     def __init__(self, inner: Embedder, cache: EmbeddingCache) -> None:
         self._inner = inner
         self._cache = cache
+        self._examples: dict[str, Vector] = {}
 
     @property
     def name(self) -> str:
@@ -104,6 +105,8 @@ class CachedEmbedder:
 
     async def embed_query(self, text: str) -> Vector:
         """Return the unit vector of a question; questions are not kept on disk."""
+        if text in self._examples:
+            return self._examples[text]
         return _checked(await self._inner.embed_query(text), self.name)
 
     async def embed_examples(self, texts: Sequence[str]) -> NDArray[np.float32]:
@@ -116,7 +119,9 @@ class CachedEmbedder:
                 new[key] = _rounded(_checked(await self._inner.embed_query(text), self.name))
         if new:
             await asyncio.to_thread(self._cache.put, list(new.items()))
-        return _stacked([new[key] if key in new else known[key] for key in keys], self.dimension)
+        vectors = [new[key] if key in new else known[key] for key in keys]
+        self._examples.update(zip(texts, vectors, strict=True))
+        return _stacked(vectors, self.dimension)
 
     async def embed_passages(
         self, texts: Sequence[str], progress: Callable[[int], None] | None = None

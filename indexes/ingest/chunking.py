@@ -91,8 +91,11 @@ def _parts(
         text = f"{lead}\n{block.text}" if lead else block.text
         for piece in _split(text, count, most):
             yield path, piece, location
-    if waiting:
-        yield tuple(headings[level] for level in sorted(headings)), waiting[-1], {}
+    if waiting:  # headings without a text, at the end
+        path = tuple(text for _, text in sorted(headings.items()) if text != document.title)
+        lead = "\n".join(text for text in waiting if text not in path[:-1])
+        for piece in _split(lead, count, most):
+            yield path, piece, {**document.blocks[-1].location}
 
 
 def _split(text: str, count: Callable[[str], int], most: int) -> list[str]:

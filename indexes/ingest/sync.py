@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import json
+import os
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -27,7 +28,7 @@ from indexes.types import Chunk, Condition, Document, Failure, Filter, SyncRepor
 __all__ = ["Progress", "sync"]
 
 Progress = Callable[[str, int, int], None]  # (what is being done, done, of how many)
-CHUNKING_VERSION = 4
+CHUNKING_VERSION = 5
 BATCH = 128  # chunks embedded between two writes
 
 
@@ -146,7 +147,8 @@ def _scan(
 
 
 def _inside(path: Path, only: Sequence[Path]) -> bool:
-    return any(path.absolute().is_relative_to(one.absolute()) for one in only)
+    real = os.path.abspath(path)  # without "..", and links as they are
+    return any(Path(real).is_relative_to(os.path.abspath(one)) for one in only)
 
 
 def _files(project: Path, index: IndexSettings) -> Iterator[Path]:
@@ -236,10 +238,15 @@ async def _write(
             )
             for ordinal, chunk in enumerate(item.chunks)
         ]
-        store.upsert("documents", [_document_point(item, access, digest="")])
-        store.delete("chunks", _where(index.name, document.id))
-        store.upsert("chunks", points)
-        store.upsert("documents", [_document_point(item, access, digest=item.source.digest)])
+        await asyncio.to_thread(_store, store, item, access, points)
+
+
+def _store(store: Store, item: _Prepared, access: Sequence[str], points: Sequence[Point]) -> None:
+    """Write a document; its digest comes last, so that a write cut short is done again."""
+    store.upsert("documents", [_document_point(item, access, digest="")])
+    store.delete("chunks", _where(item.source.index.name, item.document.id))
+    store.upsert("chunks", points)
+    store.upsert("documents", [_document_point(item, access, digest=item.source.digest)])
 
 
 def _document_point(item: _Prepared, access: Sequence[str], *, digest: str) -> Point:

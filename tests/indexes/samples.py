@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 from pathlib import Path
 
 import docx
@@ -17,7 +18,9 @@ Line = tuple[str, int]  # text and font size
 FONT = "STSong-Light"
 
 
-def write_pdf(path: Path, pages: Sequence[Sequence[Line]], *, header: str = "", password: str = "") -> Path:
+def write_pdf(
+    path: Path, pages: Sequence[Sequence[Line]], *, header: str = "", password: str = ""
+) -> Path:
     """Write a PDF with a running header and page numbers, a line a row, bigger sizes as headings."""
     pdfmetrics.registerFont(UnicodeCIDFont(FONT))
     canvas = Canvas(str(path), encrypt=password or None)
@@ -75,6 +78,6 @@ def write_xlsx(path: Path) -> Path:
         first.merge_cells(area)
     second = book.create_sheet("贷款")
     second.append(["银行", "利率", "到期日"])
-    second.append(["建设银行", 0.0345, __import__("datetime").datetime(2025, 6, 30)])
+    second.append(["建设银行", 0.0345, datetime(2025, 6, 30)])
     book.save(path)
     return path

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import itertools
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -154,12 +153,17 @@ def _title(lines: Sequence[_Line], larger: Sequence[float]) -> str:
             and not re.fullmatch(r"[\W\d]+", text)
             and not _NUMBERING.search(text)
         ):
-            wrapped = itertools.takewhile(
-                lambda other: line.size in larger and other.size == line.size,
-                lines[position + 1 : position + 3],
-            )
-            return join_lines([text, *(other.text.strip() for other in wrapped)])
+            return join_lines([text, *_wrapped(lines, position, larger)])
     return ""
+
+
+def _wrapped(lines: Sequence[_Line], position: int, larger: Sequence[float]) -> Iterator[str]:
+    """Yield the lines after a title that are set as it is, in larger type than the text."""
+    size = lines[position].size
+    for line in lines[position + 1 : position + 3]:
+        if size not in larger or line.size != size:
+            return
+        yield line.text.strip()
 
 
 _NUMBERING = re.compile(r"编号|文号|No\.|版本|日期|^第\s*\d+\s*页")

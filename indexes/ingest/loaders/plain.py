@@ -12,7 +12,6 @@ from indexes.ingest.structure import blocks_of_lines
 __all__ = ["load_plain", "read_text"]
 
 SAMPLE = 20_000  # characters looked at to tell GB 18030 from Big5
-_ENCODINGS = ("utf-8-sig", "gb18030", "big5")
 _COMMON = (  # rows of the national sets: marks, then the characters of daily use
     ("gb2312", (0xA1, 0xA3), range(0xB0, 0xD8)),
     ("big5", (0xA1, 0xA2), range(0xA4, 0xC7)),
@@ -24,14 +23,15 @@ def read_text(path: Path) -> str:
     data = path.read_bytes()
     if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         return data.decode("utf-16")
-    readings = [text for encoding in _ENCODINGS if (text := _decoded(data, encoding)) is not None]
-    if _decoded(data, "utf-8-sig") is None:
-        readings.sort(
-            key=_oddness
-        )  # GB 18030 decodes nearly anything, Big5 too, but into rare signs
-    if readings and "\0" not in readings[0]:
-        return readings[0]
-    raise LoadError("The file is not text in UTF-8, UTF-16, GB 18030 or Big5.")
+    text = _decoded(data, "utf-8-sig")
+    if (
+        text is None
+    ):  # GB 18030 decodes nearly anything, Big5 too, but what is wrong into rare signs
+        readings = (_decoded(data, encoding) for encoding in ("gb18030", "big5"))
+        text = min((one for one in readings if one is not None), key=_oddness, default=None)
+    if text is None or "\0" in text:
+        raise LoadError("The file is not text in UTF-8, UTF-16, GB 18030 or Big5.")
+    return text
 
 
 def _decoded(data: bytes, encoding: str) -> str | None:
