@@ -5,9 +5,8 @@ from __future__ import annotations
 import operator
 from typing import Annotated, Any, Literal
 
-from typing_extensions import TypedDict  # pydantic needs it before Python 3.12
-
 from langgraph.graph.message import add_messages
+from typing_extensions import TypedDict  # pydantic needs it before Python 3.12
 
 from agent.answering.types import Citation, Draft
 from agent.routing.types import Route

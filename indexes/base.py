@@ -104,6 +104,10 @@ class Store(Protocol):
         """Return the best hits, best first."""
         ...
 
+    def best_scores(self, level: Level, queries: Sequence[Query]) -> list[float]:
+        """Return the best score of each query of one branch, 0 where nothing is found."""
+        ...
+
     def retrieve(self, level: Level, ids: Sequence[str]) -> list[Hit]:
         """Return the points with these ids, in any order; unknown ids are left out."""
         ...

@@ -191,19 +191,17 @@ class Registry:
         most = BM25_SATURATION * sum(value or rare for value in idf)
         lexical = ("text", " ".join(terms))
         vector = await self.embedder.embed_query(question)
-        out: dict[str, Affinity] = {}
-        for name, index in self.indexes.items():
-            where = visible.and_(Condition("index", (name,)))
-            shared = self._best(Query(where, 1, lexical=lexical, corpus=visible))
-            embedded = index.settings.embedding != "none"
-            close = self._best(Query(where, 1, dense=("dense", vector))) if embedded else 0.0
-            if close or self._store.count("chunks", where):
-                out[name] = Affinity(min(1.0, shared / most), close)
-        return out
-
-    def _best(self, query: Query) -> float:
-        hits = self._store.query("chunks", query)
-        return hits[0].score if hits else 0.0
+        wheres = {name: visible.and_(Condition("index", (name,))) for name in self.indexes}
+        words = [Query(where, 1, lexical=lexical, corpus=visible) for where in wheres.values()]
+        shared = self._store.best_scores("chunks", words)
+        close = self._store.best_scores(
+            "chunks", [Query(where, 1, dense=("dense", vector)) for where in wheres.values()]
+        )
+        return {
+            name: Affinity(min(1.0, one / most), similarity)
+            for name, one, similarity in zip(self.indexes, shared, close, strict=True)
+            if one or similarity or self._store.count("chunks", wheres[name])
+        }
 
     async def stands(
         self, index: str, document: str, text: str, *, principal: Principal | None = None

@@ -70,17 +70,16 @@ class Server:
 def serve(project: Path, folder: Path) -> Iterator[Server]:
     """Run `langgraph dev` with langgraph.json, but for another project.
 
-    The file's own `env` wins over the environment, so that the project is set in a copy of it.
+    The file's own `env` wins over the environment, so the project is set in a copy of it. The server
+    keeps its threads in `.langgraph_api` where it runs, so that it runs in a folder of its own.
 
     Args:
         project: the project to serve.
-        folder: for the copy and the log.
+        folder: for that copy, the threads and the log.
     """
     config = json.loads((ROOT / "langgraph.json").read_text(encoding="utf-8"))
     config["env"]["WAYPOST_PROJECT"] = str(project)
-    (folder / "langgraph.json").write_text(
-        json.dumps({**config, "disable_persistence": True}), encoding="utf-8"
-    )
+    (folder / "langgraph.json").write_text(json.dumps(config), encoding="utf-8")
     port = _free_port()
     command = [sys.executable, "-m", "langgraph_cli", "dev", "--no-browser", "--no-reload"]
     command += ["--port", str(port), "--n-jobs-per-worker", "10"]
@@ -89,8 +88,8 @@ def serve(project: Path, folder: Path) -> Iterator[Server]:
     with server.log.open("wb") as log:
         process = subprocess.Popen(
             command,
-            cwd=ROOT,
-            env={**os.environ, **QUIET},
+            cwd=folder,
+            env={**os.environ, **QUIET, "PYTHONPATH": str(ROOT)},
             stdout=log,
             stderr=subprocess.STDOUT,
             start_new_session=True,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from types import SimpleNamespace
 from typing import Any
 
 import httpx
@@ -13,11 +14,12 @@ pytest.importorskip("langgraph_api", reason="the `server` extra is not installed
 from langgraph_sdk import get_client
 
 from agent import Answer, Principal, Waypost
+from agent.server import make_graph
 from tests.serving import Server, copy_example, serve
 
 QUESTION = "东站项目的环保措施有哪些？"
 FOLLOW_UP = "那费用呢？"
-SECRET_QUESTION = "审计专用印章由谁保管？"
+SECRET_QUESTION = "工程变更签证管理办法和审计专用印章管理办法怎么规定审批权限？"
 SECRET_DOCUMENT = "docs/policy/secret.md"
 
 
@@ -114,14 +116,22 @@ async def test_a_client_cannot_say_who_it_is(server: Server) -> None:
         answer = _answer(
             await _run(server, await _thread(server), SECRET_QUESTION, context=claimed)
         )
-        assert answer["action"] != "act"
+        assert answer["action"] == "search"
         assert "周岚" not in answer["answer"]
         assert not [one for one in answer["citations"] if one["document"] == SECRET_DOCUMENT]
 
 
 async def test_the_secret_is_there_for_its_group(expected: list[Answer]) -> None:
     """In process the same claim is a principal and finds the document, so the test above can fail."""
-    assert [one["document"] for one in expected[2]["citations"]] == [SECRET_DOCUMENT]
+    assert SECRET_DOCUMENT in [one["document"] for one in expected[2]["citations"]]
+
+
+async def test_the_form_can_be_read_before_the_project_is_open() -> None:
+    """A schema read needs no project, and sees the nodes and the input of the real graph."""
+    reading: Any = SimpleNamespace(execution_runtime=None)
+    graph = await make_graph(reading)
+    assert {"prepare", "route", "verify"} <= set(graph.nodes)
+    assert list(graph.get_input_jsonschema()["properties"]) == ["messages"]
 
 
 def test_health_schema_and_readiness(server: Server) -> None:

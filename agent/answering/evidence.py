@@ -20,7 +20,7 @@ from indexes.text import (
 )
 from indexes.types import LocatedPassage
 
-__all__ = ["Evidence", "Weights", "coverage", "weigh"]
+__all__ = ["Evidence", "Weights", "coverage", "term_shares", "weigh"]
 
 ENOUGH, ENOUGH_WHEN_LOST = 0.5, 0.7  # the second where the router did not know where to look
 # A logistic model of support, fitted on answerable and unanswerable questions about two sets of
@@ -147,8 +147,7 @@ def conflict(question: str, passage: str, title: str) -> float:
         passage: the passage with its title and headings.
         title: the title and source name alone.
     """
-    there, named = frozenset(tokens(passage)), frozenset(tokens(title))
-    haystack = normalize(passage)
+    (haystack, there), (_, named) = _prepared(passage), _prepared(title)
     found = 1.0 if any(name not in haystack for name in identifiers(question)) else 0.0
     for period in periods(question):
         for term in period.terms():
@@ -196,11 +195,21 @@ _ASKS_NUMBER = re.compile(
 )
 
 
+@lru_cache(maxsize=8192)
+def _prepared(text: str) -> tuple[str, frozenset[str]]:
+    """Return a text normalised, and its terms; passages come back question after question."""
+    return normalize(text), frozenset(tokens(text))
+
+
+def term_shares(terms: Sequence[str], text: str) -> dict[str, float]:
+    """Return how much of each term a text has, from 0 to 1."""
+    haystack, known = _prepared(text)
+    return {term: share_in(haystack, known, term) for term in terms}
+
+
 def coverage(terms: Sequence[str], text: str, weights: Weights) -> tuple[float, set[str]]:
     """Return the weighted share of `terms` that a text has, and which it has at least half of."""
-    haystack = normalize(text)
-    known = frozenset(tokens(text))
-    shares = {term: share_in(haystack, known, term) for term in terms}
+    shares = term_shares(terms, text)
     total = sum(weights.get(term, 1.0) for term in terms)
     covered = sum(weights.get(term, 1.0) * share for term, share in shares.items())
     return (covered / total if total else 0.0), {t for t, share in shares.items() if share >= 0.5}

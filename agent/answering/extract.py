@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from agent.answering.evidence import Weights, coverage
+from agent.answering.evidence import Weights, coverage, term_shares
 from agent.answering.types import Citation, Draft, location_at
 from indexes.text import article_number, content_terms, language, numbers, sentences
 from indexes.types import LocatedPassage, Location
@@ -134,6 +134,14 @@ class _Asked:
     amount: bool
     article: int | None
 
+    def weighted(self, parts: Sequence[Mapping[str, float]]) -> float:
+        """Return the weighted share of the terms that texts have together, given each one's shares."""
+        total = sum(self.weights.get(term, 1.0) for term in self.terms)
+        had = sum(
+            self.weights.get(term, 1.0) * max(part[term] for part in parts) for term in self.terms
+        )
+        return had / total if total else 0.0
+
 
 def _best_window(
     asked: _Asked, passage: LocatedPassage, begin: int, end: int
@@ -150,6 +158,8 @@ def _best_window(
         for start, text in sentences(passage["text"][begin:end])
         if text != heading
     ]
+    above = term_shares(asked.terms, around)
+    shares = [term_shares(asked.terms, text) for _, text in found]
     size = LIST_WINDOW if asked.listed else WINDOW
     named = (
         asked.article is not None and article_number(location.get("article", "")) == asked.article
@@ -161,8 +171,8 @@ def _best_window(
             if stop - start > QUOTE_CHARACTERS and last > first:
                 break
             window = passage["text"][start:stop]
-            inside, _ = coverage(asked.terms, window, asked.weights)
-            whole, _ = coverage(asked.terms, f"{around} {window}", asked.weights)
+            inside = asked.weighted(shares[first : last + 1])
+            whole = asked.weighted([above, *shares[first : last + 1]])
             length = (last - first) / size
             own = 0.25 if asked.listed else 0.5  # a list's items need not repeat what it is of
             score = own * inside + (1 - own) * whole

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from agent.answering.types import Citation, Draft
-from indexes.text import normalize, numbers, sentences
+from indexes.text import numbers, sentences
 from indexes.types import LocatedPassage
 
 __all__ = ["Verdict", "verified"]
@@ -64,6 +64,9 @@ def _numbers_stand(text: str, citations: Sequence[Citation], results: Sequence[s
     by_marker = {citation["marker"]: citation for citation in citations}
     for _, sentence in sentences(text):
         cited = [by_marker[int(n)] for n in _MARKER.findall(sentence) if int(n) in by_marker]
+        said = numbers(_MARKER.sub("", sentence))
+        if not said:
+            continue
         sources = cited or list(citations)
         allowed = {
             number
@@ -77,7 +80,6 @@ def _numbers_stand(text: str, citations: Sequence[Citation], results: Sequence[s
             for number in numbers(part)
         }
         allowed |= {number for result in results for number in numbers(result)}
-        said = numbers(normalize(_MARKER.sub("", sentence)))
         if any(number not in allowed for number in said):
             return False
     return True

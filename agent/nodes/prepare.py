@@ -9,7 +9,7 @@ from langgraph.types import Overwrite
 
 from agent.context import Context, Resources
 from agent.errors import UsageError
-from agent.routing import Slot, Standalone, standalone
+from agent.routing import Slot, Standalone, standalone, stands_alone
 from agent.settings import Limits
 from agent.state import Previous, State
 from agent.tools import fill_arguments, find_slots
@@ -69,8 +69,8 @@ def checked(question: str, limits: Limits) -> str:
 
 
 def _last_question(messages: list[Any]) -> str:
-    if not messages:
-        return ""
+    if not messages or messages[-1].type != "human":
+        return ""  # nothing was asked
     content = messages[-1].content
     if isinstance(content, str):
         return content.strip()
@@ -78,7 +78,7 @@ def _last_question(messages: list[Any]) -> str:
 
 
 def _stand_alone(asked: str, previous: Previous | None, resources: Resources) -> Standalone:
-    if previous is None:
+    if previous is None or stands_alone(asked):
         return Standalone(asked)
     tools = list(resources.tools.values())
     call = previous["open_call"]

@@ -17,5 +17,7 @@ async def search(task: SearchTask, runtime: Runtime[Context]) -> dict[str, Any]:
     context = runtime.context
     index = context.resources.registry.index(task["index"])
     passages = await index.search(task["question"], principal=context.principal)
+    for passage in passages:
+        passage["context"] = []  # nothing after this reads it, and every checkpoint would keep it
     found: Found = {"index": task["index"], "weight": task["weight"], "passages": passages}
     return {"found": [found]}

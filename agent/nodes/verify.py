@@ -47,11 +47,11 @@ async def verify(state: State, runtime: Runtime[Context]) -> dict[str, Any]:
         "content": verdict.draft["text"],
         "additional_kwargs": {"citations": citations, "action": outcome},
     }
-    keep = outcome == "answer" and state.get("previous") is not None
     return {
         "answer": answer,
         "messages": [message],
-        "previous": state["previous"] if keep else previous,  # small talk does not end a topic
+        # small talk does not end a topic, nor begin one
+        "previous": state.get("previous") if state["talk"] is not None else previous,
     }
 
 

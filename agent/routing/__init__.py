@@ -5,7 +5,7 @@ from __future__ import annotations
 from agent.routing.cascade import Router
 from agent.routing.classifier import LocalClassifier
 from agent.routing.followup import Standalone, standalone
-from agent.routing.rules import talk_targets
+from agent.routing.rules import stands_alone, talk_targets
 from agent.routing.types import Action, Candidate, Decision, Question, Route, Slot, Target
 
 __all__ = [
@@ -20,5 +20,6 @@ __all__ = [
     "Standalone",
     "Target",
     "standalone",
+    "stands_alone",
     "talk_targets",
 ]

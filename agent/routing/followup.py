@@ -66,7 +66,7 @@ def standalone(question: str, previous: str | None, find_slots: FindSlots) -> St
     mine, old = list(find_slots(question)), list(find_slots(previous))
     opening = _OPENING.match(question)
     fragment = _CLOSING.sub("", question[opening.end() :] if opening else question).strip()
-    terms = content_terms(_without(fragment, mine))
+    terms = content_terms(_without(fragment, mine, question))
     topics = [term for term, weight in terms.items() if weight >= NOUN]
     named = any(slot.argument != "period" for slot in mine)
     pronoun = _PRONOUN.search(question)
@@ -78,7 +78,7 @@ def standalone(question: str, previous: str | None, find_slots: FindSlots) -> St
         return Standalone(rest)
     short = len(terms) <= 1 and not _is_whole(question, mine)
     if mine and not terms and (opening or short):
-        return Standalone(_substitute(previous, old, mine, fragment))
+        return Standalone(_of_values(fragment, previous, mine, old, question))
     if not opening and not short:
         if named or not old or _is_whole(question, mine):
             return Standalone(question)
@@ -92,6 +92,22 @@ def standalone(question: str, previous: str | None, find_slots: FindSlots) -> St
     return Standalone(_with_topic(fragment, previous, mine, old), question if topics else None)
 
 
+def _of_values(
+    fragment: str, previous: str, mine: Sequence[Slot], old: Sequence[Slot], question: str
+) -> str:
+    """A question of nothing but values: they replace the old ones, unless they ask something new.
+
+    After a question about measures, 「西站2023年的计划投资」 is complete, and 「2023年的计划投资呢」 lacks
+    only the project.
+    """
+    known = {"period", "name"} | {slot.argument for slot in old}
+    named = [slot for slot in mine if slot.argument != "period"]
+    subject = [slot for slot in old if slot.argument in _first(old)]
+    if all(slot.argument in known for slot in named) or not (len(named) > 1 or subject):
+        return _substitute(previous, old, mine, fragment)
+    return fragment if len(named) > 1 else _with_names(fragment, subject, mine, question)
+
+
 def _is_whole(question: str, slots: Sequence[Slot]) -> bool:
     """A name and a topic, or a question about a term, needs nothing from before."""
     asks = re.search(
@@ -100,12 +116,13 @@ def _is_whole(question: str, slots: Sequence[Slot]) -> bool:
         re.IGNORECASE,
     )
     named = any(slot.argument != "period" for slot in slots)
-    return bool(asks) or (named and bool(content_terms(_without(question, slots))))
+    return bool(asks) or (named and bool(content_terms(_without(question, slots, question))))
 
 
-def _without(text: str, slots: Sequence[Slot]) -> str:
-    for slot in sorted(slots, key=lambda slot: -slot.start):
-        surface = text[slot.start : slot.end]
+def _without(text: str, slots: Sequence[Slot], source: str) -> str:
+    """Remove the values that were found in `source` from `text`, which is a part of it."""
+    for slot in slots:
+        surface = source[slot.start : slot.end]
         text = text.replace(surface, " ", 1) if surface else text
     return text
 
@@ -174,7 +191,7 @@ def _with_topic(fragment: str, previous: str, mine: Sequence[Slot], old: Sequenc
     """A fragment such as 费用: the previous topic followed by it."""
     taken = {slot.argument for slot in mine}
     replaced = [slot for slot in old if slot.argument in taken]
-    topic = _topic(_without(previous, replaced))
+    topic = _topic(_without(previous, replaced, previous))
     if language(previous) == "zh" or language(fragment) == "zh":
         return f"{topic}的{fragment}" if fragment else previous
     return f"{fragment} of {topic}" if fragment else previous

@@ -11,7 +11,7 @@ from agent.routing.types import NONE, Candidate, Decision, Route, Target
 from indexes.text import content_terms, normalize
 from prompts import texts
 
-__all__ = ["TALK", "apply_rules", "talk_targets"]
+__all__ = ["TALK", "apply_rules", "stands_alone", "talk_targets"]
 
 TALK = "talk:"
 VAGUE = "vague"  # an opening without a topic, which is asked back
@@ -56,6 +56,13 @@ def apply_rules(question: str, targets: Sequence[Target]) -> Decision | None:
     if not content_terms(question):
         return _match(question, indexes, "clarify", "the question has no topic")
     return None
+
+
+def stands_alone(question: str) -> bool:
+    """Say whether a question needs nothing from before by a rule: small talk, hand-over, inventory."""
+    text = normalize(question).strip()
+    asked = _HAND_OVER.search(text) or _INVENTORY.search(text)
+    return asked is not None or _small_talk(text) is not None
 
 
 def _match(

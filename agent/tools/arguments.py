@@ -101,13 +101,13 @@ def _vocabulary(description: str, examples: tuple[str, ...]) -> frozenset[str]:
 
 def find_slots(tools: Sequence[Tool], text: str) -> list[FoundValue]:
     """Find the enumeration values and periods that a text names; a period's value is its wording."""
-    lowered = text.lower()
+    folded = _folded(text)
     found = [
         FoundValue("period", text[start:end], start, end)
         for start, end, _ in period_spans(text, today=date.today())
     ][:1]
     for parameter in {p.name: p for tool in tools for p in tool.parameters}.values():
-        hit = _enumerated(parameter, lowered)
+        hit = _enumerated(parameter, folded)
         if hit is not None and not (hit.argument == "period" and found):
             found.append(hit)
     return found
@@ -115,11 +115,11 @@ def find_slots(tools: Sequence[Tool], text: str) -> list[FoundValue]:
 
 def _value(parameter: Parameter, question: str, today: date) -> Any:
     if parameter.choices:
-        hit = _enumerated(parameter, question.lower())
+        hit = _enumerated(parameter, _folded(question))
         return hit.value if hit else _resembling(parameter, normalize(question))
     if parameter.format in {"period", "date"}:
         return _period(parameter, question, today)
-    hit = _enumerated(parameter, question.lower())
+    hit = _enumerated(parameter, _folded(question))
     if hit is not None:
         return hit.value
     if parameter.kind in {"integer", "number"}:
@@ -136,16 +136,22 @@ def _value(parameter: Parameter, question: str, today: date) -> Any:
     return quoted.group(1) if quoted else None
 
 
-def _enumerated(parameter: Parameter, lowered: str) -> FoundValue | None:
+def _folded(text: str) -> str:
+    """Return a text in one case and writing, each letter in its place."""
+    folded = normalize(text)
+    return folded if len(folded) == len(text) else text.lower()
+
+
+def _enumerated(parameter: Parameter, folded: str) -> FoundValue | None:
     """Return the choice that the text names by the longest wording."""
-    wordings = {choice.lower(): choice for choice in parameter.choices}
-    wordings |= {alias.lower(): value for alias, value in parameter.aliases.items()}
+    wordings = {normalize(choice): choice for choice in parameter.choices}
+    wordings |= {normalize(alias): value for alias, value in parameter.aliases.items()}
     best: FoundValue | None = None
     for wording, value in wordings.items():
         pattern = re.escape(wording)
         if wording.isascii():
             pattern = rf"(?<![a-z0-9]){pattern}(?![a-z0-9])"
-        match = re.search(pattern, lowered)
+        match = re.search(pattern, folded)
         if match and (best is None or match.end() - match.start() > best.end - best.start):
             best = FoundValue(parameter.name, value, match.start(), match.end())
     return best
@@ -178,5 +184,5 @@ def _period(parameter: Parameter, question: str, today: date) -> str | None:
         value = period.iso()
         if not parameter.pattern or re.fullmatch(parameter.pattern, value):
             return value
-    alias = _enumerated(parameter, question.lower())
+    alias = _enumerated(parameter, _folded(question))
     return alias.value if alias else None

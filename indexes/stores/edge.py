@@ -184,6 +184,47 @@ class EdgeStore:
     def query(self, level: Level, query: Query) -> list[Hit]:
         """Return the best hits, best first; both branches are filtered and fused in the engine."""
         where = _compile(query.filter)
+        branches = self._branches(query, where)
+        if not branches:
+            return []
+        if len(branches) == 1:
+            only = branches[0]
+            request = edge.QueryRequest(
+                limit=query.limit,
+                query=only.query,
+                filter=where,
+                params=only.params,
+                with_payload=True,
+            )
+            return self._hits(level, request)
+        if query.weights is not None:
+            return self._min_max(level, query, branches, where)
+        return self._hits(
+            level,
+            edge.QueryRequest(
+                limit=query.limit, prefetches=branches, query=DBSF, with_payload=True
+            ),
+        )
+
+    def best_scores(self, level: Level, queries: Sequence[Query]) -> list[float]:
+        """Return the best score of each query of one branch, in one pass over the shard."""
+        wheres = [_compile(query.filter) for query in queries]
+        found = [self._branches(q, where) for q, where in zip(queries, wheres, strict=True)]
+        requests = [
+            edge.QueryRequest(limit=1, query=one[0].query, filter=where, params=one[0].params)
+            for one, where in zip(found, wheres, strict=True)
+            if one
+        ]
+        try:
+            answers = iter(self._shards[level].query_batch(edge.QueryBatchRequest(requests)))
+        except Exception as error:
+            raise StoreError(
+                f"The store in {str(self._path)!r} failed to search: {error}."
+            ) from error
+        hits = [next(answers) if one else [] for one in found]
+        return [one[0].score if one else 0.0 for one in hits]
+
+    def _branches(self, query: Query, where: edge.Filter) -> list[edge.Prefetch]:
         branches: list[edge.Prefetch] = []
         if query.lexical is not None:
             name, text = query.lexical
@@ -207,26 +248,7 @@ class EdgeStore:
                     filter=where,
                 )
             )
-        if not branches:
-            return []
-        if len(branches) == 1:
-            only = branches[0]
-            request = edge.QueryRequest(
-                limit=query.limit,
-                query=only.query,
-                filter=where,
-                params=only.params,
-                with_payload=True,
-            )
-            return self._hits(level, request)
-        if query.weights is not None:
-            return self._min_max(level, query, branches, where)
-        return self._hits(
-            level,
-            edge.QueryRequest(
-                limit=query.limit, prefetches=branches, query=DBSF, with_payload=True
-            ),
-        )
+        return branches
 
     def _min_max(
         self, level: Level, query: Query, branches: Sequence[edge.Prefetch], where: edge.Filter

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
+from typing import Any
 
 __all__ = ["runs", "write_tiny_project"]
 
@@ -164,7 +166,8 @@ def write_tiny_project(folder: Path) -> Path:
     return folder
 
 
-def runs(project: Path) -> list[str]:
-    """Return the runs that the project's tools recorded, as JSON lines."""
+def runs(project: Path) -> list[dict[str, Any]]:
+    """Return the runs that the project's tools recorded."""
     path = project / "runs.jsonl"
-    return path.read_text(encoding="utf-8").splitlines() if path.exists() else []
+    lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
+    return [json.loads(line) for line in lines]
