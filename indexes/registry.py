@@ -130,6 +130,7 @@ class Registry:
             k: how many passages; None: the index's own number.
             principal: who asks; None sees public documents only.
         """
+        query = query.encode("utf-8", "replace").decode()  # half a character is no text
         if index is not None:
             found = await self.index(index).search(query, principal=principal, k=k)
         else:
@@ -138,7 +139,9 @@ class Registry:
             ]
             most = k or max((one.settings.k for one in self.indexes.values()), default=5)
             affinities = await self.affinities(query, principal=principal)
-            weights = scaled([_weight(affinities.get(name)) for name in self.indexes])
+            known = [one.similarity for one in affinities.values() if one.similarity]
+            usual = sum(known) / len(known) if known else 0.0
+            weights = scaled([_weight(affinities.get(name), usual) for name in self.indexes])
             found = merge_by_rank(rankings, weights, most)
         return [public_passage(passage) for passage in found]
 
@@ -231,11 +234,14 @@ class Registry:
         }
 
 
-def _weight(affinity: Affinity | None) -> float:
-    """Return how much an index counts when all are searched: the better it matches, the more."""
-    return (
-        0.0 if affinity is None else math.exp(8.0 * affinity.lexical + 20.0 * affinity.similarity)
-    )
+def _weight(affinity: Affinity | None, usual: float) -> float:
+    """Return how much an index counts when all are searched: the better it matches, the more.
+
+    An index without embeddings counts as if its similarity were the `usual` one.
+    """
+    if affinity is None:
+        return 0.0
+    return math.exp(8.0 * affinity.lexical + 20.0 * (affinity.similarity or usual))
 
 
 def public_passage(passage: LocatedPassage) -> Passage:

@@ -81,12 +81,10 @@ def normalize(text: str) -> str:
 
 
 def language(text: str) -> Language:
-    """Return the language of `text`: "zh" if a fifth of its letters are Chinese, else "en"."""
+    """Return the language of `text`: "zh" if it has at least as many characters as Latin words."""
     chinese = sum(len(run) for run in _CJK_RUN.findall(text))
-    latin = len(
-        re.findall(r"[A-Za-z]+", text)
-    )  # words, not letters: one names what a character does
-    return "zh" if chinese and chinese * 4 >= latin else "en"
+    latin = len(re.findall(r"[A-Za-z]+", text))
+    return "zh" if chinese and chinese >= latin else "en"
 
 
 @lru_cache(maxsize=4096)
@@ -246,7 +244,7 @@ def _stem(word: str) -> str:
 
 
 _IDENTIFIER = re.compile(
-    rf"\d+号[{_CJK}](?<![日，的])|\d+#|(?<![a-z0-9])[a-z]{{1,3}}-?\d+(?![a-z0-9.])(?<!q[1-4])(?<!h[12])"
+    rf"(?<!\d)\d+号[{_CJK}](?<![日，的])|(?<!\d)\d+#|(?<![a-z0-9])[a-z]{{1,3}}-?\d+(?![a-z0-9.])(?<!q[1-4])(?<!h[12])"
 )
 
 # --- numbers and dates -------------------------------------------------------------------------

@@ -46,6 +46,8 @@ def tiny_project(tiny: Waypost, tmp_path: Path) -> Callable[..., Path]:
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def example(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Waypost]:
     """Return a copy of the example project, ingested and open."""
-    async with Waypost.open(copy_example(tmp_path_factory.mktemp("example") / "project")) as waypost:
+    async with Waypost.open(
+        copy_example(tmp_path_factory.mktemp("example") / "project")
+    ) as waypost:
         await waypost.ingest()
         yield waypost

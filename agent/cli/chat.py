@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import signal
 import sys
 import uuid
 from collections.abc import AsyncIterator
@@ -115,14 +116,16 @@ class _Session:
 
     async def _turn(self, question: str) -> None:
         task = asyncio.create_task(self._answer(question))
+        loop = asyncio.get_running_loop()
+        loop.add_signal_handler(signal.SIGINT, task.cancel)  # Ctrl-C stops the answer, not the chat
         try:
             await task
         except asyncio.CancelledError:
             typer.echo("\n(stopped)")
-        except KeyboardInterrupt:
-            task.cancel()
         except WaypostError as error:
             typer.echo(f"Error: {error}", err=True)
+        finally:
+            loop.remove_signal_handler(signal.SIGINT)
 
     async def _answer(self, question: str) -> None:
         streamed = False

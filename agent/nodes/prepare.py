@@ -56,7 +56,7 @@ def checked(question: str, limits: Limits) -> str:
     Raises:
         UsageError: it is empty or too long.
     """
-    text = question.strip()
+    text = question.encode("utf-8", "replace").decode().strip()  # half a character is no text
     if not text:
         raise UsageError("The question is empty.", fix="ask something.")
     most = limits.question_characters

@@ -334,15 +334,26 @@ async def test_limit_of_seconds(tiny_project: MakeProject) -> None:
 @pytest.mark.parametrize("question", ["", "  \n\t ", "a" * 8001, "年" * 100_000])
 async def test_unusable_questions(tiny: Waypost, question: str) -> None:
     """An empty question and one over the limit are refused before anything is done."""
-    with pytest.raises(UsageError, match="empty|limit is 8000"):
+    with pytest.raises(UsageError, match=r"empty|limit is 8000"):
         await tiny.ask(question)
-    with pytest.raises(UsageError, match="empty|limit is 8000"):
+    with pytest.raises(UsageError, match=r"empty|limit is 8000"):
         await tiny.route(question)
 
 
 @pytest.mark.parametrize(
     "question",
-    ["?", "。。。", "🙂", "\x00", "' OR 1=1 --", "{question}", "[1] [2]", "\\u0000", "年" * 8000],
+    [
+        "?",
+        "。。。",
+        "🙂",
+        "\x00",
+        "' OR 1=1 --",
+        "{question}",
+        "[1] [2]",
+        "\\u0000",
+        "\udce5\ud800",
+        "年" * 8000,
+    ],
 )
 async def test_strange_questions(tiny: Waypost, question: str) -> None:
     """Whatever is typed, an answer comes back, and it cites nothing that was not found."""

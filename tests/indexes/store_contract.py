@@ -310,6 +310,26 @@ class StoreContract:
         wide = Query(where, 1, lexical=("text", "扬尘"), corpus=ALL)
         assert filled.query("chunks", wide)[0].score > filled.query("chunks", narrow)[0].score
 
+    def test_best_scores_are_those_of_the_queries(self, filled: Store) -> None:
+        """Many questions at once score as one by one, 0 where nothing is found."""
+        other = Filter((Condition("index", ("b",)),))
+        queries = [
+            lexical("噪声"),
+            lexical("龘"),
+            lexical(""),
+            dense(vector(1, 0, 0, 0), where=other),
+            lexical("噪声", where=PUBLIC),
+        ]
+        alone = [filled.query("chunks", query) for query in queries]
+        best = [hits[0].score if hits else 0.0 for hits in alone]
+        assert filled.best_scores("chunks", queries) == pytest.approx(best)
+        assert [score > 0 for score in best] == [True, False, False, True, True]
+
+    def test_best_scores_of_nothing(self, filled: Store) -> None:
+        """No questions, or none with words, are no error."""
+        assert filled.best_scores("chunks", []) == []
+        assert filled.best_scores("chunks", [lexical("？"), lexical("")]) == [0.0, 0.0]
+
     def test_similarities_are_cosines(self, filled: Store) -> None:
         """Known ids get their cosine, points without vectors and unknown ids are left out."""
         filled.upsert("chunks", [chunk(9, "无向量")])
