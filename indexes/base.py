@@ -152,6 +152,11 @@ class Embedder(Protocol):
         """The length of its vectors."""
         ...
 
+    @property
+    def calibrated(self) -> bool:
+        """Whether its cosines are on the scale that routing and judging were fitted on."""
+        ...
+
     def count_tokens(self, text: str) -> int:
         """Return how many tokens the model makes of `text`."""
         ...

@@ -197,9 +197,9 @@ class Registry:
         wheres = {name: visible.and_(Condition("index", (name,))) for name in self.indexes}
         words = [Query(where, 1, lexical=lexical, corpus=visible) for where in wheres.values()]
         shared = self._store.best_scores("chunks", words)
-        close = self._store.best_scores(
-            "chunks", [Query(where, 1, dense=("dense", vector)) for where in wheres.values()]
-        )
+        nearest = [Query(where, 1, dense=("dense", vector)) for where in wheres.values()]
+        known = self.embedder.calibrated
+        close = self._store.best_scores("chunks", nearest) if known else [0.0] * len(nearest)
         return {
             name: Affinity(min(1.0, one / most), similarity)
             for name, one, similarity in zip(self.indexes, shared, close, strict=True)

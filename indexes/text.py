@@ -114,6 +114,9 @@ def _tokens(text: str) -> Iterator[str]:
         yield from terms
 
 
+_ASKED_MEASURE = re.compile("几.|多[大长高深宽厚久快重远少]")
+
+
 def content_terms(text: str) -> dict[str, float]:
     """Return the distinct terms of a question that say what it is about, with how much each says.
 
@@ -131,7 +134,7 @@ def content_terms(text: str) -> dict[str, float]:
         word = match.group()
         if _CJK_RUN.match(word):
             for term, tag in _cutter().tag(word):
-                if term not in _STOP_ZH:
+                if term not in _STOP_ZH and not _ASKED_MEASURE.fullmatch(term):
                     found.setdefault(term, _tag_weight(tag))
         elif word[0].isdigit():
             found[word.replace(",", "")] = NAMED

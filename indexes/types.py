@@ -67,7 +67,7 @@ class LocatedPassage(Passage):
     """A passage that still knows where each part of its text stands, and how close it is.
 
     `header` is the title with the headings of `path`; `similarity` the cosine of query and chunk, 0 in
-    an index without embeddings.
+    an index without embeddings, or whose model is not calibrated.
     """
 
     header: str

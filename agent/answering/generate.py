@@ -16,6 +16,7 @@ from prompts import render, texts
 __all__ = ["GroundedReply", "generate", "pack"]
 
 NO_ANSWER = "NO_ANSWER"
+_AROUND = " .。`*\"'\n"  # what models put around it
 MAX_CHARACTERS = 9000
 
 
@@ -80,7 +81,7 @@ async def generate(
     held = _HoldBack(on_token)
     completion = await model.complete(prompt, held)
     text = completion.text.strip()
-    if not text or text.strip(" .。`*") == NO_ANSWER:
+    if not text or text.strip(_AROUND) == NO_ANSWER:
         return GroundedReply(None, completion)
     held.flush()
     return GroundedReply({"text": text, "citations": _citations(text, passages[:used])}, completion)
@@ -96,7 +97,7 @@ class _HoldBack:
 
     def __call__(self, token: str) -> None:
         self._held += token
-        if self._open or not NO_ANSWER.startswith(self._held.strip()[: len(NO_ANSWER)]):
+        if self._open or not NO_ANSWER.startswith(self._held.strip(_AROUND)[: len(NO_ANSWER)]):
             self.flush()
 
     def flush(self) -> None:

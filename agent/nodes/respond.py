@@ -103,15 +103,19 @@ async def _reply(state: State, runtime: Runtime[Context]) -> dict[str, Any]:
         return {"draft": {"text": text, "citations": []}, "outcome": "answer"}
     routing, model = context.resources.settings.routing, context.resources.answerer
     if routing.outside == "model" and model is not None and limit_reached(state, context) is None:
-        completion = await model.complete(
-            f"{project.persona}\n\n{state['question']}",
-            lambda token: say(runtime, "token", text=token),
-        )
-        return {
-            "draft": {"text": completion.text, "citations": []},
-            "outcome": "answer",
-            "usage": after(state["usage"], completion),
-        }
+        try:
+            completion = await model.complete(
+                f"{project.persona}\n\n{state['question']}",
+                lambda token: say(runtime, "token", text=token),
+            )
+        except ModelError as error:
+            observability.warning(STAGE_FAILED, stage="answerer", error=error.code)
+        else:
+            return {
+                "draft": {"text": completion.text, "citations": []},
+                "outcome": "answer",
+                "usage": after(state["usage"], completion),
+            }
     text = messages["outside"].format(covered=covered(state, context))
     say(runtime, "token", text=text)
     return {"draft": {"text": text, "citations": []}, "outcome": "abstain"}

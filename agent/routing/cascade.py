@@ -20,6 +20,7 @@ OUTSIDE = 0.9  # below this "none" is not trusted without having searched
 TALKING = 0.5  # small talk below this is looked up like any question
 ASKING = 0.75  # a tool whose arguments are incomplete is asked back about only above this
 COMPLETE = 0.55  # how much like a call a question is that names every argument
+ACTING = 0.5  # a tool is never called on a guess
 LOST = 0.35  # below this the best guess is no decision: the top indexes are searched side by side
 CLOSE = 0.08  # an index with this share of the best one's probability is searched too
 FAN_OUT = 3
@@ -93,8 +94,10 @@ class Router:
         self, text: str, targets: Sequence[Target], seen: dict[str, float], best: str, reason: str
     ) -> Route:
         tools = {target.name for target in targets if target.kind == "tool"}
-        if best in tools:
+        if best in tools and seen[best] >= ACTING:
             return _route(text, targets, seen, "act", [], [best], seen[best], reason, "classifier")
+        if best in tools:
+            best = max((name for name in seen if name not in tools), key=lambda name: seen[name])
         indexes = sorted((t.name for t in targets if t.kind == "index"), key=lambda n: -seen[n])
         if best == NONE and (seen[NONE] >= OUTSIDE or not indexes):
             return _route(text, targets, seen, "answer", [], [], seen[NONE], reason, "classifier")

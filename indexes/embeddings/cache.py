@@ -96,6 +96,11 @@ class CachedEmbedder:
         """The length of its vectors."""
         return self._inner.dimension
 
+    @property
+    def calibrated(self) -> bool:
+        """Whether the model's cosines are on the scale that routing and judging were fitted on."""
+        return self._inner.calibrated
+
     def count_tokens(self, text: str) -> int:
         """Return how many tokens the model makes of `text`."""
         return self._inner.count_tokens(text)

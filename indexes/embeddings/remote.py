@@ -25,6 +25,8 @@ class OpenAIEmbedder:
         model: the model's name at the endpoint.
     """
 
+    calibrated = False  # every model's cosines have a range of their own
+
     def __init__(self, model: str) -> None:
         self.model = model
         self.name = f"openai:{model}"

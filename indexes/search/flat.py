@@ -112,7 +112,7 @@ class FlatIndex:
         }
         close = (
             {}
-            if vector is None
+            if vector is None or not self._embedder.calibrated
             else self._store.similarities("chunks", "dense", vector, [hit.id for hit in hits])
         )
         every = list({id for ids in wanted.values() for id in ids})

@@ -123,10 +123,7 @@ async def test_answer_is_streamed(waypost: Waypost) -> None:
     [
         "NO_ANSWER",
         " NO_ANSWER.\n",
-        pytest.param(
-            "`NO_ANSWER`",
-            marks=pytest.mark.xfail(strict=True, reason="a mark before the word opens the stream"),
-        ),
+        "`NO_ANSWER`",
         "",
         "  \n",
     ],
@@ -417,7 +414,6 @@ async def test_embedding_endpoint(remote: Endpoint, tiny_project: MakeProject) -
     assert any("lithium grease" in text for text in embedded)
 
 
-@pytest.mark.xfail(strict=True, reason="similarities are read as the local model's, see weigh()")
 async def test_embedding_endpoint_answers(remote: Endpoint, tiny_project: MakeProject) -> None:
     """The whole agent runs over a remote embedding model."""
     answer = await ask_remote(tiny_project(EMBEDDING), "在休假制度里：年假有几天？")
