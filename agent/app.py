@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import date
 from pathlib import Path
-from typing import Any, Literal, Self, TypedDict, cast
+from typing import TYPE_CHECKING, Any, Literal, Self, TypedDict, cast
 
 from langgraph.errors import GraphRecursionError
 from langgraph.graph.state import CompiledStateGraph
@@ -33,6 +33,9 @@ from indexes import Passage, Principal, Registry, SyncReport
 from indexes.ingest.sync import Progress
 from indexes.text import language
 from prompts import texts
+
+if TYPE_CHECKING:
+    from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
 
 __all__ = ["Event", "Waypost"]
 
@@ -70,6 +73,7 @@ class Waypost:
         self._stack = AsyncExitStack()
         self._router: Router | None = None
         self._graph: CompiledStateGraph[Any, Any, Any, Any] | None = None
+        self._saver: AsyncSqliteSaver | None = None
         self._lock = asyncio.Lock()
         tools = [
             *load_tools(project, settings.tool),
@@ -309,13 +313,30 @@ class Waypost:
 
                 folder = self.project / self.settings.store.path
                 folder.mkdir(parents=True, exist_ok=True)
-                saver = await self._stack.enter_async_context(
+                self._saver = saver = await self._stack.enter_async_context(
                     AsyncSqliteSaver.from_conn_string(str(folder / "threads.db"))
                 )
                 self._graph = build_graph(self._resources).compile(
                     checkpointer=saver, name="waypost"
                 )
             return self._graph
+
+    async def _forget_steps(self, key: str) -> None:
+        """Keep only the last checkpoint of a finished turn; its steps served resuming it alone.
+
+        The SQLite saver has no pruning of its own, and every step's whole state would stay.
+        """
+        if self._saver is None:
+            return
+        older = (
+            "checkpoint_id < (SELECT max(checkpoint_id) FROM checkpoints WHERE thread_id = :key)"
+        )
+        async with self._saver.lock:
+            for table in ("checkpoints", "writes"):
+                await self._saver.conn.execute(
+                    f"DELETE FROM {table} WHERE thread_id = :key AND {older}", {"key": key}
+                )
+            await self._saver.conn.commit()
 
     async def _run(
         self, turn: Any, question: str, principal: Principal | None, thread: str
@@ -344,6 +365,8 @@ class Waypost:
             limit = "steps"
         if pending is not None:
             yield {"type": "approval", "request": pending}
+        if pending is None and limit is None:
+            await self._forget_steps(config["configurable"]["thread_id"])
         answer = self._answer(values, question, pending, limit, thread)
         answer["timings_ms"]["total"] = round((time.perf_counter() - started) * 1000, 2)
         observability.info(

@@ -1,10 +1,12 @@
 from __future__ import annotations
 
 import os
+import sqlite3
 import subprocess
 import sys
 import uuid
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -445,3 +447,14 @@ def test_answer_has_the_keys_of_the_contract() -> None:
         "answer", "action", "route", "citations", "tool_calls", "grounded", "confidence",
         "pending", "limit", "thread_id", "usage", "timings_ms",
     }  # fmt: skip
+
+
+async def test_threads_stay_small(tiny_project: Callable[..., Path]) -> None:
+    """A finished turn keeps one checkpoint, so a long thread does not grow with its steps."""
+    project = tiny_project()
+    async with Waypost.open(project) as waypost:
+        await waypost.ingest()
+        for _ in range(3):
+            await waypost.ask("年假有几天？", thread="long")
+    with closing(sqlite3.connect(project / ".waypost" / "threads.db")) as database:
+        assert database.execute("SELECT count(*) FROM checkpoints").fetchone() == (1,)
