@@ -8,7 +8,6 @@ import time
 import uuid
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Self, TypedDict, cast
 
@@ -124,14 +123,6 @@ class Waypost:
         from dataclasses import replace
 
         self._resources = replace(self._resources, answerer=answerer, router_model=router)
-        self.graph = build_graph(self._resources).compile(name="waypost")
-        self._graph = None
-
-    def with_today(self, today: date) -> None:
-        """Count relative dates (去年, last quarter) from a fixed day."""
-        from dataclasses import replace
-
-        self._resources = replace(self._resources, today=lambda: today)
         self.graph = build_graph(self._resources).compile(name="waypost")
         self._graph = None
 

@@ -11,6 +11,7 @@ from agent.routing import Router, Target
 from agent.settings import Settings
 from agent.tools import Tool
 from indexes import Principal, Registry
+from indexes.access import permits
 
 __all__ = ["Context", "Resources"]
 
@@ -43,10 +44,7 @@ class Resources:
             return True
         if target.kind == "tool":
             return self.tools[target.name].allows(principal)
-        groups = self.registry.index(target.name).settings.groups
-        if groups is None:
-            return True
-        return principal is not None and bool(set(groups) & set(principal.groups))
+        return permits(self.registry.index(target.name).settings.groups, principal)
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from typing import Literal
 
 from indexes.types import Condition, Principal
 
-__all__ = ["EVERYONE", "access_list", "visible_to"]
+__all__ = ["EVERYONE", "access_list", "permits", "visible_to"]
 
 EVERYONE = "*"
 
@@ -20,6 +20,11 @@ def visible_to(principal: Principal | None) -> Condition:
     """Return the condition that a point is visible to `principal`; None sees public points only."""
     groups = () if principal is None else principal.groups
     return Condition("access", (EVERYONE, *(g for g in groups if g != EVERYONE)))
+
+
+def permits(groups: Sequence[str] | None, principal: Principal | None) -> bool:
+    """Say whether a list of groups lets `principal` in; None lets everyone in."""
+    return groups is None or (principal is not None and bool(set(groups) & set(principal.groups)))
 
 
 def access_list(

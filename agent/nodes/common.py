@@ -9,7 +9,7 @@ from langgraph.runtime import Runtime
 from agent.context import Context
 from agent.models import Completion
 from agent.state import State, Usage
-from indexes import Principal
+from indexes.access import permits
 from prompts import texts
 
 __all__ = ["after", "budget_left", "covered", "limit_reached", "say", "visible_indexes", "words"]
@@ -32,12 +32,8 @@ def visible_indexes(context: Context) -> list[str]:
     return [
         name
         for name, index in registry.indexes.items()
-        if _may_search(index.settings.groups, principal)
+        if permits(index.settings.groups, principal)
     ]
-
-
-def _may_search(groups: tuple[str, ...] | None, principal: Principal | None) -> bool:
-    return groups is None or (principal is not None and bool(set(groups) & set(principal.groups)))
 
 
 def covered(state: State, context: Context, names: list[str] | None = None) -> str:

@@ -8,6 +8,7 @@ from typing import Any
 
 from typing_extensions import TypedDict  # pydantic needs it before Python 3.12
 
+from indexes.access import permits
 from indexes.types import Principal
 
 __all__ = ["Parameter", "Run", "Tool", "ToolCall", "ToolPlan"]
@@ -73,6 +74,4 @@ class Tool:
 
     def allows(self, principal: Principal | None) -> bool:
         """Say whether `principal` may use the tool."""
-        if self.groups is None:
-            return True
-        return principal is not None and bool(set(self.groups) & set(principal.groups))
+        return permits(self.groups, principal)
