@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Awaitable, Callable
+from functools import wraps
 from typing import Any
 
 from langgraph.graph import END, START, StateGraph
@@ -36,21 +37,31 @@ def build_graph(resources: Resources) -> StateGraph[State, Any, Input, Output]:
     graph.add_edge(START, "prepare")
     graph.add_edge("prepare", "route")
     graph.add_conditional_edges(
-        "route", edges.after_route, ["search", "respond", "plan_tools", "clarify"]
+        "route", _in_place(edges.after_route), ["search", "respond", "plan_tools", "clarify"]
     )
     graph.add_edge("search", "judge")
     graph.add_conditional_edges(
-        "judge", edges.after_judge, ["respond", "plan_tools", "rewrite", "abstain"]
+        "judge", _in_place(edges.after_judge), ["respond", "plan_tools", "rewrite", "abstain"]
     )
-    graph.add_conditional_edges("rewrite", edges.after_rewrite, ["search", "abstain"])
-    graph.add_conditional_edges("plan_tools", edges.after_plan, ["approve", "clarify"])
+    graph.add_conditional_edges("rewrite", _in_place(edges.after_rewrite), ["search", "abstain"])
+    graph.add_conditional_edges("plan_tools", _in_place(edges.after_plan), ["approve", "clarify"])
     graph.add_edge("approve", "run_tools")
     graph.add_edge("run_tools", "respond")
-    graph.add_conditional_edges("respond", edges.after_respond, ["verify", "abstain"])
+    graph.add_conditional_edges("respond", _in_place(edges.after_respond), ["verify", "abstain"])
     for name in ("clarify", "abstain"):
         graph.add_edge(name, "verify")
     graph.add_edge("verify", END)
     return graph
+
+
+def _in_place(edge: Callable[[State], Any]) -> Callable[[State], Awaitable[Any]]:
+    """Let an edge decide on the event loop: LangGraph sends a function that is not async to a thread."""
+
+    @wraps(edge)
+    async def decide(state: State) -> Any:
+        return edge(state)
+
+    return decide
 
 
 def _bound(name: str, node: Node, resources: Resources) -> Any:

@@ -8,16 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
-from indexes.text import (
-    NOUN,
-    content_terms,
-    identifiers,
-    language,
-    normalize,
-    periods,
-    share_in,
-    tokens,
-)
+from indexes.text import NOUN, Haystack, content_terms, identifiers, language, periods
 from indexes.types import LocatedPassage
 
 __all__ = ["Evidence", "Weights", "coverage", "term_shares", "weigh"]
@@ -147,18 +138,25 @@ def conflict(question: str, passage: str, title: str) -> float:
         passage: the passage with its title and headings.
         title: the title and source name alone.
     """
-    (haystack, there), (_, named) = _prepared(passage), _prepared(title)
-    found = 1.0 if any(name not in haystack for name in identifiers(question)) else 0.0
-    for period in periods(question):
-        for term in period.terms():
-            kind = term[:2]
-            dated = any(one.startswith(kind) for one in named)
-            if kind == "~y" and term not in there and any(one.startswith(kind) for one in there):
-                # A rule of another year may hold in the year asked about; a report of it does not.
-                found = max(found, 1.0 if dated else UNDATED)
-            elif term not in named and dated:
-                found = max(found, 0.5 if kind == "~y" else 1.0)
+    numbered, dates = _told_apart(question)
+    haystack = _haystack(passage)
+    found = 1.0 if any(name not in haystack.text for name in numbered) else 0.0
+    for term in dates:
+        there, named = haystack.exact, _haystack(title).exact
+        kind = term[:2]
+        dated = any(one.startswith(kind) for one in named)
+        if kind == "~y" and term not in there and any(one.startswith(kind) for one in there):
+            # A rule of another year may hold in the year asked about; a report of it does not.
+            found = max(found, 1.0 if dated else UNDATED)
+        elif term not in named and dated:
+            found = max(found, 0.5 if kind == "~y" else 1.0)
     return found
+
+
+@lru_cache(maxsize=256)
+def _told_apart(question: str) -> tuple[list[str], list[str]]:
+    """Return the numbered things that a question names, and its dates as canonical terms."""
+    return identifiers(question), [term for p in periods(question) for term in p.terms()]
 
 
 def lacks_kind(question: str, passage: LocatedPassage) -> bool:
@@ -195,24 +193,25 @@ _ASKS_NUMBER = re.compile(
 )
 
 
-@lru_cache(maxsize=8192)
-def _prepared(text: str) -> tuple[str, frozenset[str]]:
-    """Return a text normalised, and its terms; passages come back question after question."""
-    return normalize(text), frozenset(tokens(text))
+@lru_cache(maxsize=2048)
+def _haystack(text: str) -> Haystack:
+    """Return a text to look for terms in; passages come back question after question."""
+    return Haystack(text)
 
 
-def term_shares(terms: Sequence[str], text: str) -> dict[str, float]:
+def term_shares(terms: Sequence[str], text: str) -> list[float]:
     """Return how much of each term a text has, from 0 to 1."""
-    haystack, known = _prepared(text)
-    return {term: share_in(haystack, known, term) for term in terms}
+    haystack = _haystack(text)
+    return [haystack.share(term) for term in terms]
 
 
 def coverage(terms: Sequence[str], text: str, weights: Weights) -> tuple[float, set[str]]:
     """Return the weighted share of `terms` that a text has, and which it has at least half of."""
     shares = term_shares(terms, text)
     total = sum(weights.get(term, 1.0) for term in terms)
-    covered = sum(weights.get(term, 1.0) * share for term, share in shares.items())
-    return (covered / total if total else 0.0), {t for t, share in shares.items() if share >= 0.5}
+    found = list(zip(terms, shares, strict=True))
+    covered = sum(weights.get(term, 1.0) * share for term, share in found)
+    return (covered / total if total else 0.0), {term for term, share in found if share >= 0.5}
 
 
 def _whole(passage: LocatedPassage) -> str:

@@ -7,13 +7,14 @@ right answer in 87 % (DRCD) and 81 % (CMRC 2018) of cases from five passages; of
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from operator import mul
 from typing import Any
 
 from agent.answering.evidence import Weights, coverage, term_shares
 from agent.answering.types import Citation, Draft, location_at
-from indexes.text import article_number, content_terms, language, numbers, sentences
+from indexes.text import article_number, content_terms, has_number, language, sentences
 from indexes.types import LocatedPassage, Location
 
 __all__ = ["Quote", "asks_list", "compose", "extract", "outline", "place", "section_path"]
@@ -101,9 +102,10 @@ def extract(
         support: how well each passage supports an answer, from 0 to 1.
         weights: each content term's weight.
     """
+    terms = list(content_terms(question))
     asked = _Asked(
-        list(content_terms(question)),
-        weights,
+        terms,
+        [weights.get(term, 1.0) for term in terms],
         listed=asks_list(question),
         amount=bool(_AMOUNT_QUESTION.search(question)),
         article=article_number(question),
@@ -126,21 +128,28 @@ def extract(
 
 @dataclass(frozen=True)
 class _Asked:
-    """What a question asks for: its terms and weights, a list or an amount, an article."""
+    """What a question asks for: its terms and their weights, a list or an amount, an article."""
 
     terms: Sequence[str]
-    weights: Weights
+    weights: Sequence[float]
     listed: bool
     amount: bool
     article: int | None
 
-    def weighted(self, parts: Sequence[Mapping[str, float]]) -> float:
-        """Return the weighted share of the terms that texts have together, given each one's shares."""
-        total = sum(self.weights.get(term, 1.0) for term in self.terms)
-        had = sum(
-            self.weights.get(term, 1.0) * max(part[term] for part in parts) for term in self.terms
-        )
-        return had / total if total else 0.0
+    def weighted(self, shares: Iterable[float]) -> float:
+        """Return the weighted share of the terms, given each one's share."""
+        total = sum(self.weights)
+        return sum(map(mul, self.weights, shares)) / total if total else 0.0
+
+
+@dataclass(frozen=True)
+class _Sentence:
+    """A sentence of a passage: its offsets, how much of each term it has, whether it has a number."""
+
+    start: int
+    stop: int
+    shares: Sequence[float]
+    numbered: bool
 
 
 def _best_window(
@@ -154,33 +163,40 @@ def _best_window(
     )
     heading = str(location.get("heading", "")).strip()
     found = [
-        (begin + start, text)
+        _Sentence(
+            begin + start,
+            begin + start + len(text),
+            term_shares(asked.terms, text),
+            asked.amount and has_number(text),
+        )
         for start, text in sentences(passage["text"][begin:end])
         if text != heading
     ]
     above = term_shares(asked.terms, around)
-    shares = [term_shares(asked.terms, text) for _, text in found]
     size = LIST_WINDOW if asked.listed else WINDOW
     named = (
         asked.article is not None and article_number(location.get("article", "")) == asked.article
     )
-    best: tuple[float, str, int] | None = None
-    for first in range(len(found)):
-        for last in range(first, min(first + size, len(found))):
-            start, stop = found[first][0], found[last][0] + len(found[last][1])
-            if stop - start > QUOTE_CHARACTERS and last > first:
+    best: tuple[float, int, int] | None = None
+    for first, opening in enumerate(found):
+        together, numbered = opening.shares, False
+        for length, sentence in enumerate(found[first : first + size]):
+            if sentence.stop - opening.start > QUOTE_CHARACTERS and length:
                 break
-            window = passage["text"][start:stop]
-            inside = asked.weighted(shares[first : last + 1])
-            whole = asked.weighted([above, *shares[first : last + 1]])
-            length = (last - first) / size
+            together = list(map(max, together, sentence.shares))
+            numbered = numbered or sentence.numbered
+            inside = asked.weighted(together)
+            whole = asked.weighted(map(max, above, together))
             own = 0.25 if asked.listed else 0.5  # a list's items need not repeat what it is of
             score = own * inside + (1 - own) * whole
-            score += length * (0.15 if asked.listed else -0.06)
-            score += 0.06 * bool(asked.amount and numbers(window)) + 0.5 * named
+            score += length / size * (0.15 if asked.listed else -0.06)
+            score += 0.06 * numbered + 0.5 * named
             if best is None or score > best[0] + 1e-9:
-                best = (score, window, start)
-    return best
+                best = (score, opening.start, sentence.stop)
+    if best is None:
+        return None
+    score, start, stop = best
+    return score, passage["text"][start:stop], start
 
 
 def _segments(passage: LocatedPassage) -> list[tuple[int, int]]:

@@ -61,25 +61,18 @@ def _stands(citation: Citation, passages: Sequence[LocatedPassage]) -> bool:
 
 
 def _numbers_stand(text: str, citations: Sequence[Citation], results: Sequence[str]) -> bool:
-    by_marker = {citation["marker"]: citation for citation in citations}
+    given = [_numbers_given(citation) for citation in citations]
+    by_marker = {one["marker"]: found for one, found in zip(citations, given, strict=True)}
+    told = {number for result in results for number in numbers(result)}
     for _, sentence in sentences(text):
         cited = [by_marker[int(n)] for n in _MARKER.findall(sentence) if int(n) in by_marker]
         said = numbers(_MARKER.sub("", sentence))
-        if not said:
-            continue
-        sources = cited or list(citations)
-        allowed = {
-            number
-            for source in sources
-            for part in (
-                source["text"],
-                source["title"],
-                source["document"],
-                str(source["location"]),
-            )
-            for number in numbers(part)
-        }
-        allowed |= {number for result in results for number in numbers(result)}
-        if any(number not in allowed for number in said):
+        if not told.union(*(cited or given)).issuperset(said):
             return False
     return True
+
+
+def _numbers_given(citation: Citation) -> set[str]:
+    """Return the numbers in what a citation quotes and in the name of the place."""
+    place = f"{citation['title']}\n{citation['document']}\n{citation['location']}"
+    return {*numbers(citation["text"]), *numbers(place)}

@@ -39,8 +39,10 @@ async def judge(state: State, runtime: Runtime[Context]) -> dict[str, Any]:
     evidence = weigh(state["query"], merged, weights, prior=route["confidence"], enough=enough)
     ordered = [merged[position] for position in evidence.order]
     support = list(evidence.support)
-    section = await _section(state["query"], ordered, weights, context) if ordered else []
-    if evidence.sufficient and section:
+    section: list[LocatedPassage] = []
+    if evidence.sufficient:
+        section = await _section(state["query"], ordered, weights, context)
+    if section:
         inside = {passage["chunk_id"] for passage in section}
         rest = [
             (p, s) for p, s in zip(ordered, support, strict=True) if p["chunk_id"] not in inside
@@ -54,7 +56,7 @@ async def judge(state: State, runtime: Runtime[Context]) -> dict[str, Any]:
             "sufficient": evidence.sufficient,
             "score": evidence.score,
             "support": support,
-            "section": len(section) if evidence.sufficient else 0,
+            "section": len(section),
             "missing": list(evidence.missing),
             "weights": weights,
         },

@@ -73,9 +73,9 @@ def scope_phrases(description: str) -> list[str]:
 
 @dataclass
 class _Texts:
-    """Texts that stand for targets: their owners, centred vectors and term vectors."""
+    """Texts that stand for targets: the positions of each target's, and all centred vectors."""
 
-    owners: NDArray[np.int64]
+    rows: list[NDArray[np.int64]]
     vectors: Array
 
 
@@ -152,7 +152,8 @@ class LocalClassifier:
     def _set(self, items: Sequence[tuple[int, str]], vectors: Array) -> _Texts:
         centred = [self._centred(v, text) for v, (_, text) in zip(vectors, items, strict=True)]
         owners = np.array([owner for owner, _ in items], dtype=np.int64)
-        return _Texts(owners, np.array(centred).reshape(len(items), -1))
+        rows = [np.flatnonzero(owners == i) for i in range(len(self.targets))]
+        return _Texts(rows, np.array(centred).reshape(len(items), -1))
 
     def _centred(self, vector: Array, text: str) -> Array:
         shifted = vector - self._means[language(text)]
@@ -171,23 +172,26 @@ class LocalClassifier:
         count = len(self.targets)
         design = np.zeros((count + 1, len(PRIOR)))
         centred = self._centred(vector, question.text)
-        keep = np.arange(len(self._examples)) != (-1 if leave_out is None else leave_out)
         similar = self._example_set.vectors @ centred if len(self._examples) else np.zeros(0)
         phrase = self._phrase_set.vectors @ centred
         terms = self._terms @ self._term_vector(question.text)
         nearest = 0.0
         for i, target in enumerate(self.targets):
-            mine = keep & (self._example_set.owners == i)
+            mine = self._example_set.rows[i]
+            if leave_out is not None:
+                mine = mine[mine != leave_out]
             affinity = question.affinities.get(target.name)
-            if mine.any():
-                kernel = math.log(float(np.mean(np.exp(TAU * similar[mine])))) / TAU
+            if len(mine):
+                alike = similar[mine]
+                kernel = math.log(float(np.mean(np.exp(TAU * alike)))) / TAU
                 design[i, 6 if affinity is None else 0] = kernel
                 design[i, 2] = float(terms[mine].max())
-                nearest = max(nearest, float(similar[mine].max()))
-            scoped = self._phrase_set.owners == i
-            if scoped.any():
-                design[i, 1] = float(phrase[scoped].max())
-                nearest = max(nearest, float(phrase[scoped].max()))
+                nearest = max(nearest, float(alike.max()))
+            scoped = self._phrase_set.rows[i]
+            if len(scoped):
+                best = float(phrase[scoped].max())
+                design[i, 1] = best
+                nearest = max(nearest, best)
             call = question.calls.get(target.name)
             if affinity is None:
                 design[i, 7] = 1.0 if call is None else min(1.0, 3.0 * call)

@@ -132,6 +132,8 @@ def _value(parameter: Parameter, question: str, today: date) -> Any:
     if parameter.pattern:
         match = re.search(parameter.pattern.strip("^$"), question)
         return match.group() if match else None
+    if parameter.aliases:
+        return None  # its values have wordings of their own
     quoted = re.search(r"[《“\"「](.+?)[》”\"」]", question)
     return quoted.group(1) if quoted else None
 
@@ -144,16 +146,12 @@ def _folded(text: str) -> str:
 
 def _enumerated(parameter: Parameter, folded: str) -> FoundValue | None:
     """Return the choice that the text names by the longest wording."""
-    wordings = {normalize(choice): choice for choice in parameter.choices}
-    wordings |= {normalize(alias): value for alias, value in parameter.aliases.items()}
     best: FoundValue | None = None
-    for wording, value in wordings.items():
-        pattern = re.escape(wording)
-        if wording.isascii():
-            pattern = rf"(?<![a-z0-9]){pattern}(?![a-z0-9])"
-        match = re.search(pattern, folded)
+    for wording in parameter.wordings:
+        # hardly any stands there, which the plain test says sooner than the pattern
+        match = wording.pattern.search(folded) if wording.text in folded else None
         if match and (best is None or match.end() - match.start() > best.end - best.start):
-            best = FoundValue(parameter.name, value, match.start(), match.end())
+            best = FoundValue(parameter.name, wording.value, match.start(), match.end())
     return best
 
 

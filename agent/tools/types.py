@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 from typing_extensions import TypedDict  # pydantic needs it before Python 3.12
 
 from indexes.access import permits
+from indexes.text import normalize
 from indexes.types import Principal
 
-__all__ = ["Parameter", "Run", "Tool", "ToolCall", "ToolPlan"]
+__all__ = ["Parameter", "Run", "Tool", "ToolCall", "ToolPlan", "Wording"]
 
 Run = Callable[[dict[str, Any], Principal | None], Awaitable[Any]]
 
@@ -32,6 +35,21 @@ class ToolCall(TypedDict):
 
 
 @dataclass(frozen=True)
+class Wording:
+    """A normalised text that stands for a value, and the pattern that finds it in another."""
+
+    text: str
+    value: str
+    pattern: re.Pattern[str]
+
+
+def _whole(wording: str) -> re.Pattern[str]:
+    """Return a pattern for a wording; one in Latin letters is no part of another word."""
+    escaped = re.escape(wording)
+    return re.compile(rf"(?<![a-z0-9]){escaped}(?![a-z0-9])" if wording.isascii() else escaped)
+
+
+@dataclass(frozen=True)
 class Parameter:
     """An argument of a tool, as its JSON schema describes it.
 
@@ -46,6 +64,13 @@ class Parameter:
     aliases: Mapping[str, str] = field(default_factory=dict)
     pattern: str = ""
     format: str = ""
+
+    @cached_property
+    def wordings(self) -> tuple[Wording, ...]:
+        """Every wording of the choices and of the aliases."""
+        values = {normalize(choice): choice for choice in self.choices}
+        values |= {normalize(alias): value for alias, value in self.aliases.items()}
+        return tuple(Wording(text, value, _whole(text)) for text, value in values.items())
 
 
 @dataclass(frozen=True)

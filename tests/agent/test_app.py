@@ -69,6 +69,15 @@ async def test_tokens_make_up_the_answer(tiny: Waypost) -> None:
     assert streamed == found[-1]["answer"]["answer"]
 
 
+@pytest.mark.parametrize("question", ["年假有几天？", "Hello", "Order 3 seals", "Order seals"])
+async def test_asking_and_streaming_agree(tiny: Waypost, question: str) -> None:
+    """An answer is the same whether or not somebody reads along."""
+    *_, last = [event async for event in tiny.stream(question)]
+    streamed, asked = last["answer"], await tiny.ask(question)
+    own = {"thread_id": "", "timings_ms": {}}
+    assert {**asked, **own} == {**streamed, **own}
+
+
 async def test_answer_of_a_search(tiny: Waypost) -> None:
     """An answer quotes its source, says where that is, and what the turn cost."""
     answer = await tiny.ask("How often is the bearing lubricated?")
