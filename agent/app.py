@@ -145,7 +145,7 @@ class Waypost:
         async with self._lock:
             if self._router is None:
                 classifier = LocalClassifier(
-                    await asyncio.to_thread(self._targets),
+                    await self._targets(),
                     [
                         *self.settings.routing.none,
                         *self._lines(self.settings.routing.none_file, "none_file"),
@@ -161,9 +161,9 @@ class Waypost:
     async def _describe_for_fitting(self, text: str) -> Question:
         return await describe(text, Context(self._resources), unrestricted=True)
 
-    def _targets(self) -> list[Target]:
+    async def _targets(self) -> list[Target]:
         # Only public titles: a route's probabilities must not tell of documents one may not see.
-        outlines = self.registry.outlines(principal=None)
+        outlines = await self.registry.outlines(principal=None)
         indexes = [
             Target(
                 name=index.name,
@@ -226,12 +226,8 @@ class Waypost:
         Raises:
             UsageError: the question is empty or too long.
         """
-        answer: Answer | None = None
-        async for event in self.stream(question, principal=principal, thread=thread):
-            if event["type"] == "answer":
-                answer = event["answer"]
-        assert answer is not None
-        return answer
+        turn, text = self._turn(question)
+        return await self._answered(turn, text, principal, thread or uuid.uuid4().hex)
 
     async def stream(
         self, question: str, *, principal: Principal | None = None, thread: str | None = None
@@ -240,10 +236,14 @@ class Waypost:
 
         Args and errors are those of `ask`.
         """
-        text = self.check_question(question)
-        turn = {"messages": [{"role": "user", "content": text}]}
+        turn, text = self._turn(question)
         async for event in self._run(turn, text, principal, thread or uuid.uuid4().hex):
             yield event
+
+    def _turn(self, question: str) -> tuple[dict[str, Any], str]:
+        """Return what a question sends into the graph, and the checked question."""
+        text = self.check_question(question)
+        return {"messages": [{"role": "user", "content": text}]}, text
 
     async def resume(
         self,
@@ -268,14 +268,9 @@ class Waypost:
         if not snapshot.interrupts:
             raise ThreadError(f"Nothing waits for an approval on the thread {thread!r}.")
         checked_decisions({"decisions": list(decisions)}, snapshot.interrupts[0].value)
-        answer: Answer | None = None
         command: Command[Any] = Command(resume={"decisions": list(decisions)})
         question = str(snapshot.values.get("question", ""))
-        async for event in self._run(command, question, principal, thread):
-            if event["type"] == "answer":
-                answer = event["answer"]
-        assert answer is not None
-        return answer
+        return await self._answered(command, question, principal, thread)
 
     @property
     def tools(self) -> Mapping[str, Tool]:
@@ -329,20 +324,42 @@ class Waypost:
                 )
             await self._saver.conn.commit()
 
-    async def _run(
+    async def _answered(
         self, turn: Any, question: str, principal: Principal | None, thread: str
+    ) -> Answer:
+        """Run a turn whose events nobody reads, and return its answer."""
+        answer: Answer | None = None
+        async for event in self._run(turn, question, principal, thread, told=False):
+            if event["type"] == "answer":
+                answer = event["answer"]
+        assert answer is not None
+        return answer
+
+    async def _run(
+        self,
+        turn: Any,
+        question: str,
+        principal: Principal | None,
+        thread: str,
+        *,
+        told: bool = True,
     ) -> AsyncIterator[Event]:
+        """Run a turn and yield its events; `told` is whether those of the nodes are wanted.
+
+        Without them LangGraph runs a single node in place, not beside a task that waits for events.
+        """
         started = time.perf_counter()
         graph = await self._persistent_graph()
         config = self._config(principal, thread)
         durability: Any = {"durability": "sync"} if self._persistent else {}
+        modes: Any = ["custom", "values"] if told else ["values"]
         values: dict[str, Any] = {}
         pending: dict[str, Any] | None = None
         limit: str | None = None
         try:
             async with asyncio.timeout(self.settings.limits.seconds):
                 async for mode, part in graph.astream(
-                    turn, config, context=principal, stream_mode=["custom", "values"], **durability
+                    turn, config, context=principal, stream_mode=modes, **durability
                 ):
                     if mode == "custom":
                         yield cast(Event, part)

@@ -119,7 +119,7 @@ async def _opened(project: Path, settings: Settings) -> str:
     from agent.app import Waypost
 
     async with Waypost.open(project, settings=settings) as waypost:
-        chunks = waypost.registry.count_chunks()
+        chunks = await waypost.registry.count_chunks()
         if not chunks:
             return "nothing ingested yet; run: waypost ingest"
         return f"{chunks} chunks, tools: {', '.join(sorted(waypost.tools))}"

@@ -79,7 +79,7 @@ async def _opened() -> Waypost:
 async def _lifespan(app: Starlette) -> AsyncIterator[None]:
     """Open the project, ingest it if nothing is stored yet, and warm what questions need."""
     async with Waypost.open(project_folder(), persistent=False) as waypost:
-        if waypost.registry.is_empty():
+        if await waypost.registry.is_empty():
             await waypost.ingest()
         await waypost.route(WARM_UP)
         _shared.waypost = waypost

@@ -9,17 +9,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Literal
 
-from indexes.types import Condition, Principal
+from indexes.types import AnyOf, Principal
 
 __all__ = ["EVERYONE", "access_list", "permits", "visible_to"]
 
 EVERYONE = "*"
 
 
-def visible_to(principal: Principal | None) -> Condition:
+def visible_to(principal: Principal | None) -> AnyOf:
     """Return the condition that a point is visible to `principal`; None sees public points only."""
     groups = () if principal is None else principal.groups
-    return Condition("access", (EVERYONE, *(g for g in groups if g != EVERYONE)))
+    return AnyOf("access", (EVERYONE, *(g for g in groups if g != EVERYONE)))
 
 
 def permits(groups: Sequence[str] | None, principal: Principal | None) -> bool:

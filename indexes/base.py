@@ -6,23 +6,38 @@ import uuid
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias, runtime_checkable
 
-import numpy as np
-from numpy.typing import NDArray
+from indexes.types import (
+    Block,
+    DocumentInfo,
+    FieldValue,
+    Filter,
+    LocatedPassage,
+    Principal,
+    Where,
+)
 
-from indexes.settings import IndexSettings
-from indexes.types import Block, DocumentInfo, Filter, LocatedPassage, Principal
+if TYPE_CHECKING:  # the process that owns a store starts without these
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from indexes.settings import IndexSettings
 
 __all__ = [
+    "SPARSE",
     "Embedder",
     "Hit",
     "Index",
+    "Kind",
     "Level",
     "Loaded",
     "Loader",
     "Point",
     "Query",
+    "Schema",
+    "Space",
+    "Sparse",
     "Store",
     "Vector",
     "chunk_id",
@@ -30,7 +45,12 @@ __all__ = [
 ]
 
 Level = Literal["chunks", "documents"]
-Vector = NDArray[np.float32]
+Kind = Literal["keyword", "number"]
+Vector: TypeAlias = "NDArray[np.float32]"
+SPARSE: Mapping[Level, Sequence[str]] = {  # the sparse vectors of each level
+    "chunks": ("text",),
+    "documents": ("title", "terms", "opening", "metadata"),
+}
 NAMESPACE = uuid.UUID("6f1c8f0e-6f0b-5a44-9d0a-7e5f4f4b8a51")
 
 
@@ -45,13 +65,21 @@ def chunk_id(index: str, document: str, ordinal: int) -> str:
 
 
 @dataclass(frozen=True)
+class Sparse:
+    """A sparse vector: token ids (32 bits, ascending) and their weights, of one length."""
+
+    ids: Sequence[int]
+    weights: Sequence[float]
+
+
+@dataclass(frozen=True)
 class Point:
-    """What a store keeps: an id, texts to index lexically, vectors by name, and a payload."""
+    """What a store keeps: an id (UUID), a payload, and dense and sparse vectors by name."""
 
     id: str
     payload: dict[str, Any]
-    dense: Mapping[str, Vector] = field(default_factory=dict)
-    lexical: Mapping[str, str] = field(default_factory=dict)
+    dense: Mapping[str, Vector | Sequence[float]] = field(default_factory=dict)
+    sparse: Mapping[str, Sparse] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -68,73 +96,106 @@ class Query:
     """One search: any of the two branches, fused in the engine when both are given.
 
     Args:
-        lexical: (vector name, text); scored by BM25.
-        dense: (vector name, embedding of shape (dimension,)).
         filter: what a hit must fulfil; it is applied inside the engine.
+        limit: how many hits to return.
+        sparse: (vector name, sparse vector); each token weighs its inverse document frequency.
+        dense: (vector name, embedding of shape (dimension,)).
         corpus: the points over which inverse document frequencies are counted; None: all.
         candidates: how deep each branch is read before fusion.
-        weights: (lexical, dense) weights of a min-max fusion; None: distribution-based fusion.
+        weights: (sparse, dense) weights of a min-max fusion; None: distribution-based fusion.
+        fields: the payload fields to return; None: all.
     """
 
     filter: Filter
     limit: int
-    lexical: tuple[str, str] | None = None
-    dense: tuple[str, Vector] | None = None
+    sparse: tuple[str, Sparse] | None = None
+    dense: tuple[str, Vector | Sequence[float]] | None = None
     corpus: Filter | None = None
     candidates: int = 60
     weights: tuple[float, float] | None = None
+    fields: tuple[str, ...] | None = None
+
+
+@dataclass(frozen=True)
+class Space:
+    """A named dense vector of a store: which model fills it, and its length."""
+
+    model: str
+    dimension: int
+
+
+@dataclass(frozen=True)
+class Schema:
+    """What a store's points are made of.
+
+    Args:
+        spaces: the dense vectors by name, which points of both levels may have.
+        fields: the payload fields that filters name; each gets an index.
+    """
+
+    spaces: Mapping[str, Space]
+    fields: Mapping[str, Kind]
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> Schema:
+        """Return the schema that `dataclasses.asdict` made plain data of."""
+        return cls({name: Space(**space) for name, space in data["spaces"].items()}, data["fields"])
 
 
 class Store(Protocol):
     """A vector engine with two levels of points: documents and chunks.
 
-    Calls are synchronous and take fractions of a millisecond to a few milliseconds, except
-    `upsert` and `flush` of much data, which callers send to a thread.
+    Many queries go in one call, because each call may cross to another process or machine.
+
+    Every method raises:
+        StoreError: the engine failed, refused a write or cannot be reached.
     """
 
-    def upsert(self, level: Level, points: Sequence[Point]) -> None:
-        """Insert or replace points."""
+    async def upsert(self, level: Level, points: Sequence[Point]) -> None:
+        """Insert or replace points, after checking every one of them."""
         ...
 
-    def delete(self, level: Level, where: Filter) -> None:
+    async def delete(self, level: Level, where: Filter) -> None:
         """Delete the points that match."""
         ...
 
-    def query(self, level: Level, query: Query) -> list[Hit]:
-        """Return the best hits, best first."""
+    async def query(self, level: Level, queries: Sequence[Query]) -> list[list[Hit]]:
+        """Return each query's best hits, best first."""
         ...
 
-    def best_scores(self, level: Level, queries: Sequence[Query]) -> list[float]:
-        """Return the best score of each query of one branch, 0 where nothing is found."""
+    async def scroll(
+        self, level: Level, where: Filter, fields: Sequence[str] | None = None
+    ) -> list[Hit]:
+        """Return every point that matches, in any order, with these payload fields (None: all)."""
         ...
 
-    def retrieve(self, level: Level, ids: Sequence[str]) -> list[Hit]:
-        """Return the points with these ids, in any order; unknown ids are left out."""
+    async def count(self, level: Level, wheres: Sequence[Filter]) -> list[int]:
+        """Return how many points match each filter."""
         ...
 
-    def similarities(
-        self, level: Level, name: str, vector: Vector, ids: Sequence[str]
-    ) -> dict[str, float]:
-        """Return the cosine of `vector` with the points' vectors of that name."""
+    async def idf(
+        self, level: Level, name: str, tokens: Sequence[Sparse], corpus: Filter
+    ) -> list[float]:
+        """Return the inverse document frequency of each one-token vector; an absent one's is 0."""
         ...
 
-    def scroll(self, level: Level, where: Filter) -> list[Hit]:
-        """Return every point that matches."""
+    async def export(
+        self, level: Level, after: str | None, limit: int
+    ) -> tuple[list[Point], str | None]:
+        """Return points with their vectors in the order of ids, and the id to go on from (None: end).
+
+        Args:
+            level: documents or chunks.
+            after: the id to begin at; None: the first.
+            limit: how many points to return at the most.
+        """
         ...
 
-    def count(self, level: Level, where: Filter) -> int:
-        """Return how many points match."""
-        ...
-
-    def idf(self, level: Level, name: str, terms: Sequence[str], corpus: Filter) -> list[float]:
-        """Return each term's inverse document frequency in `corpus`; an absent term's is 0."""
-        ...
-
-    def flush(self) -> None:
+    async def flush(self) -> None:
         """Make everything written so far survive a power loss."""
         ...
 
-    def close(self) -> None:
+    async def close(self) -> None:
         """Flush and let go of the store."""
         ...
 
@@ -181,10 +242,30 @@ class Index(Protocol):
         """The index's settings."""
         ...
 
+    @property
+    def calibrated(self) -> bool:
+        """Whether its passages' similarities are on the scale that judging was fitted on."""
+        ...
+
     async def search(
-        self, query: str, *, principal: Principal | None, k: int | None = None
+        self,
+        query: str,
+        *,
+        principal: Principal | None,
+        k: int | None = None,
+        where: Where | None = None,
     ) -> list[LocatedPassage]:
-        """Return the at most k best passages that `principal` may see, best first."""
+        """Return the at most k best passages that `principal` may see, best first.
+
+        Args:
+            query: a question or keywords.
+            principal: who asks; None sees public documents only.
+            k: how many passages; None: the index's own number.
+            where: what documents to look in.
+
+        Raises:
+            UsageError: the filter has a field that the index does not have, or does not fit it.
+        """
         ...
 
     async def section(
@@ -193,7 +274,9 @@ class Index(Protocol):
         """Return a document's chunks under a heading path, in order, as far as visible."""
         ...
 
-    async def documents(self, *, principal: Principal | None) -> list[DocumentInfo]:
+    async def documents(
+        self, *, principal: Principal | None, where: Where | None = None
+    ) -> list[DocumentInfo]:
         """Return what is indexed, as far as `principal` may see it."""
         ...
 
@@ -201,15 +284,24 @@ class Index(Protocol):
         """Return the inverse document frequency of terms among the visible chunks (0: absent)."""
         ...
 
+    async def embed(self, query: str) -> Vector | None:
+        """Return the question's embedding by this index's model; None in a lexical index."""
+        ...
+
+    def nearest(self, vector: Vector, where: Filter) -> Query:
+        """Return the query for the chunk that is nearest to a question."""
+        ...
+
 
 @dataclass(frozen=True)
 class Loaded:
-    """What a loader reads from one file; `title` and `groups` only if the file says so."""
+    """What a loader reads from one file; all but `blocks` only if the file says so."""
 
     blocks: Sequence[Block]
     title: str = ""
     date: str = ""
     groups: tuple[str, ...] | None = None
+    fields: Mapping[str, FieldValue] = field(default_factory=dict)
 
 
 Loader = Callable[[Path], Loaded]

@@ -6,6 +6,7 @@ WaypostError
 │   └── UnknownIndexError
 ├── StoreError             the store failed
 │   ├── StoreLockedError   another process holds the store
+│   ├── StoreUnreachableError  the server of the store does not answer
 │   └── StoreSchemaError   the store was written by another version or embedding model
 ├── EmbeddingError         an embedding model failed
 └── LoadError              one file cannot be read; ingestion reports it and goes on
@@ -20,6 +21,7 @@ __all__ = [
     "StoreError",
     "StoreLockedError",
     "StoreSchemaError",
+    "StoreUnreachableError",
     "UnknownIndexError",
     "UsageError",
     "WaypostError",
@@ -96,6 +98,13 @@ class StoreLockedError(StoreError):
     """Another process has the store open."""
 
     code = "store_locked"
+    retryable = True
+
+
+class StoreUnreachableError(StoreError):
+    """The server of the store does not answer, or not now."""
+
+    code = "store_unreachable"
     retryable = True
 
 

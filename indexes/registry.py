@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import math
+import re
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -11,29 +12,34 @@ from pathlib import Path
 from typing import Self
 
 from indexes.access import visible_to
-from indexes.base import Index, Query, Store
+from indexes.base import Index, Query, Schema, Store
 from indexes.embeddings import CachedEmbedder, EmbeddingCache, make_embedder
 from indexes.embeddings.cache import SHIPPED
-from indexes.errors import UnknownIndexError
+from indexes.errors import UnknownIndexError, UsageError
+from indexes.filters import compile_where
 from indexes.fusion import merge_by_rank, scaled
 from indexes.ingest.sync import Progress, sync
+from indexes.lexical import SATURATION, encode_query, encode_term
 from indexes.search import FlatIndex, HierarchicalIndex
 from indexes.settings import Settings, load_settings
-from indexes.stores import EdgeStore
-from indexes.text import content_terms
+from indexes.stores.open import model_of, open_store, schema_of, space_of
+from indexes.synonyms import Synonyms, load_synonyms
+from indexes.text import content_terms, phrase_terms
 from indexes.types import (
-    Condition,
+    AnyOf,
     DocumentInfo,
     Filter,
     LocatedPassage,
     Passage,
     Principal,
     SyncReport,
+    Where,
 )
 
 __all__ = ["Affinity", "Outline", "Registry", "public_passage"]
 
-BM25_SATURATION = 2.2  # k1 + 1, what a term's weight in a document tends to
+NO_SYNONYMS = Synonyms(())
+LAYOUTS = {"flat": FlatIndex, "hierarchical": HierarchicalIndex}
 
 
 @dataclass(frozen=True)
@@ -62,14 +68,31 @@ class Registry:
     `async with Registry.open("my_project") as registry: await registry.search("...")`
     """
 
-    def __init__(self, project: Path, settings: Settings, store: Store, embedder: CachedEmbedder):
+    def __init__(
+        self,
+        project: Path,
+        settings: Settings,
+        store: Store,
+        embedders: Mapping[str, CachedEmbedder],
+        schema: Schema,
+    ) -> None:
         self.project = project
         self.settings = settings
-        self.embedder = embedder
-        self._store = store
-        layouts = {"flat": FlatIndex, "hierarchical": HierarchicalIndex}
+        self.embedder = embedders[settings.models.embedding]
+        self.store = store
+        self.schema = schema
+        self._embedders = embedders
+        files = {one.synonyms for one in settings.index if one.synonyms}
+        self._synonyms = {file: load_synonyms(project / file) for file in sorted(files)}
         self.indexes: Mapping[str, Index] = {
-            index.name: layouts[index.layout](index, store, embedder) for index in settings.index
+            one.name: LAYOUTS[one.layout](
+                one,
+                store,
+                embedders[model_of(one, settings)],
+                space_of(one, settings),
+                self._synonyms.get(one.synonyms, NO_SYNONYMS),
+            )
+            for one in settings.index
         }
 
     @classmethod
@@ -85,23 +108,26 @@ class Registry:
 
         Raises:
             ConfigurationError: the folder or its settings are unusable.
-            StoreLockedError: another process has the store open.
+            StoreLockedError: another process has the store open for itself.
+            StoreUnreachableError: the server does not answer.
             StoreSchemaError: the store was made with another version or embedding model.
         """
         folder = Path(project)
         known = settings or load_settings(folder, Settings)
         state = folder / known.store.path
-        embedder = CachedEmbedder(
-            make_embedder(known.models.embedding),
-            EmbeddingCache(state / "cache" / "embeddings.db", folder / SHIPPED),
-        )
-        store = await asyncio.to_thread(
-            lambda: EdgeStore(state / "store", model=embedder.name, dimension=embedder.dimension)
-        )
+        cache = EmbeddingCache(state / "cache" / "embeddings.db", folder / SHIPPED)
+        models = {known.models.embedding, *(model_of(index, known) for index in known.index)}
+        embedders = {model: CachedEmbedder(make_embedder(model), cache) for model in models}
+        schema = schema_of(known, embedders)
+        store = await open_store(folder, known, schema)
         try:
-            yield cls(folder, known, store, embedder)
+            yield cls(folder, known, store, embedders, schema)
         finally:
-            await asyncio.to_thread(store.close)
+            await store.close()
+
+    def embedder_of(self, index: str) -> CachedEmbedder:
+        """Return the embedding model of an index."""
+        return self._embedders[model_of(self.index(index).settings, self.settings)]
 
     def index(self, name: str) -> Index:
         """Return the index of that name.
@@ -121,6 +147,7 @@ class Registry:
         index: str | None = None,
         k: int | None = None,
         principal: Principal | None = None,
+        where: Where | None = None,
     ) -> list[Passage]:
         """Return the best passages of one index, or of all merged by rank.
 
@@ -129,36 +156,114 @@ class Registry:
             index: the index's name; None searches all.
             k: how many passages; None: the index's own number.
             principal: who asks; None sees public documents only.
+            where: what documents to look in, such as `{"year": {"gte": 2023}}`.
+
+        Raises:
+            UnknownIndexError: there is no such index.
+            UsageError: the filter is unusable; when all indexes are searched, those that do not
+                have one of its fields are left out.
         """
         query = query.encode("utf-8", "replace").decode()  # half a character is no text
         if index is not None:
-            found = await self.index(index).search(query, principal=principal, k=k)
-        else:
-            rankings = [
-                await one.search(query, principal=principal, k=k) for one in self.indexes.values()
-            ]
-            most = k or max((one.settings.k for one in self.indexes.values()), default=5)
-            affinities = await self.affinities(query, principal=principal)
-            known = [one.similarity for one in affinities.values() if one.similarity]
-            usual = sum(known) / len(known) if known else 0.0
-            weights = scaled([_weight(affinities.get(name), usual) for name in self.indexes])
-            found = merge_by_rank(rankings, weights, most)
-        return [public_passage(passage) for passage in found]
+            found = await self.index(index).search(query, principal=principal, k=k, where=where)
+            return [public_passage(passage) for passage in found]
+        chosen = self._with_fields(where)
+        rankings = await asyncio.gather(
+            *(one.search(query, principal=principal, k=k, where=where) for one in chosen)
+        )
+        most = k or max((one.settings.k for one in chosen), default=5)
+        affinities = await self.affinities(query, principal=principal)
+        similar = [one.similarity for one in affinities.values() if one.similarity]
+        usual = sum(similar) / len(similar) if similar else 0.0
+        weights = scaled([_weight(affinities.get(one.settings.name), usual) for one in chosen])
+        return [public_passage(one) for one in merge_by_rank(rankings, weights, most)]
+
+    def _with_fields(self, where: Where | None) -> list[Index]:
+        """Return the indexes that have all the fields of a filter.
+
+        Raises:
+            UsageError: none has.
+        """
+        chosen, refused = [], None
+        for one in self.indexes.values():
+            try:
+                compile_where(where, one.settings.fields)
+            except UsageError as error:
+                refused = refused or error
+            else:
+                chosen.append(one)
+        if refused is not None and not chosen:
+            raise refused
+        return chosen
+
+    async def reworded(self, question: str, *, principal: Principal | None) -> str:
+        """Return a question in the documents' words: a phrase that none has gives way to a synonym.
+
+        Args:
+            question: the question.
+            principal: whose documents count.
+        """
+        named = [
+            (phrase, other)
+            for synonyms in self._synonyms.values()
+            for phrase, others in synonyms.named(question)
+            for other in others
+        ]
+        if not named:
+            return question
+        terms = dict.fromkeys(
+            term for pair in named for phrase in pair for term in phrase_terms(phrase)
+        )
+        visible = Filter((visible_to(principal),))
+        known = await self.store.idf("chunks", "text", [encode_term(t) for t in terms], visible)
+        there = {term for term, idf in zip(terms, known, strict=True) if idf > 0}
+        for phrase, other in named:
+            if not there.issuperset(phrase_terms(phrase)) and there.issuperset(phrase_terms(other)):
+                question = re.sub(re.escape(phrase), other, question, flags=re.IGNORECASE)
+        return question
 
     async def documents(
-        self, *, index: str | None = None, principal: Principal | None = None
+        self,
+        *,
+        index: str | None = None,
+        principal: Principal | None = None,
+        where: Where | None = None,
     ) -> list[DocumentInfo]:
         """Return what is indexed, in one index or all, as far as `principal` may see it."""
-        chosen = [self.index(index)] if index is not None else list(self.indexes.values())
-        return [info for one in chosen for info in await one.documents(principal=principal)]
+        chosen = [self.index(index)] if index is not None else self._with_fields(where)
+        return [
+            info for one in chosen for info in await one.documents(principal=principal, where=where)
+        ]
 
-    def is_empty(self) -> bool:
+    async def mentioning(self, phrase: str, *, principal: Principal | None) -> set[tuple[str, str]]:
+        """Return (index, document) of every visible document that has all the words of a phrase.
+
+        The engine's inverted lists answer this; no text is read.
+        """
+        terms = [encode_term(term) for term in phrase_terms(phrase)]
+        visible = Filter((visible_to(principal),))
+        [most] = await self.store.count("chunks", [visible])
+        if not terms or not most:
+            return set()
+        found = await self.store.query(
+            "chunks",
+            [
+                Query(visible, most, sparse=("text", one), fields=("index", "document"))
+                for one in terms
+            ],
+        )
+        return set.intersection(
+            *({(hit.payload["index"], hit.payload["document"]) for hit in hits} for hits in found)
+        )
+
+    async def is_empty(self) -> bool:
         """Say whether nothing has been ingested yet."""
-        return self._store.count("documents", Filter()) == 0
+        return await self.store.count("documents", [Filter()]) == [0]
 
-    def count_chunks(self) -> int:
+    async def count_chunks(self) -> int:
         """Return how many chunks the store holds."""
-        return self._store.count("chunks", Filter())
+        [count] = await self.store.count("chunks", [Filter()])
+        return count
 
     async def sync(self, only: Sequence[Path] = (), progress: Progress | None = None) -> SyncReport:
         """Bring the store in line with the sources.
@@ -168,7 +273,7 @@ class Registry:
             progress: told (what is being done, done, of how many).
         """
         return await sync(
-            self.project, self.settings, self._store, self.embedder, only=only, progress=progress
+            self.project, self.settings, self.store, self._embedders, only=only, progress=progress
         )
 
     async def affinities(
@@ -186,24 +291,31 @@ class Registry:
         """
         terms = list(content_terms(question))
         visible = Filter(() if unrestricted else (visible_to(principal),))
-        total = self._store.count("chunks", visible)
+        wheres = {name: visible.and_(AnyOf("index", (name,))) for name in self.indexes}
+        total, *counts = await self.store.count("chunks", [visible, *wheres.values()])
         if not terms or not total:
             return {}
+        filled = [name for name, count in zip(self.indexes, counts, strict=True) if count]
         rare = math.log(1 + (total + 0.5) / 0.5)
-        idf = self._store.idf("chunks", "text", terms, visible)
-        most = BM25_SATURATION * sum(value or rare for value in idf)
-        lexical = ("text", " ".join(terms))
-        vector = await self.embedder.embed_query(question)
-        wheres = {name: visible.and_(Condition("index", (name,))) for name in self.indexes}
-        words = [Query(where, 1, lexical=lexical, corpus=visible) for where in wheres.values()]
-        shared = self._store.best_scores("chunks", words)
-        nearest = [Query(where, 1, dense=("dense", vector)) for where in wheres.values()]
-        known = self.embedder.calibrated
-        close = self._store.best_scores("chunks", nearest) if known else [0.0] * len(nearest)
+        idf = await self.store.idf("chunks", "text", [encode_term(t) for t in terms], visible)
+        most = SATURATION * sum(value or rare for value in idf)
+        words = ("text", encode_query(" ".join(terms)))
+        asked = {
+            ("lexical", name): Query(wheres[name], 1, sparse=words, corpus=visible, fields=())
+            for name in filled
+        }
+        for name in filled:
+            index = self.indexes[name]
+            vector = await index.embed(question) if index.calibrated else None
+            if vector is not None:
+                asked["similarity", name] = index.nearest(vector, wheres[name])
+        found = await self.store.query("chunks", list(asked.values()))
+        best = {key: hits[0].score if hits else 0.0 for key, hits in zip(asked, found, strict=True)}
         return {
-            name: Affinity(min(1.0, one / most), similarity)
-            for name, one, similarity in zip(self.indexes, shared, close, strict=True)
-            if one or similarity or self._store.count("chunks", wheres[name])
+            name: Affinity(
+                min(1.0, best["lexical", name] / most), best.get(("similarity", name), 0.0)
+            )
+            for name in filled
         }
 
     async def stands(
@@ -212,18 +324,20 @@ class Registry:
         """Say whether a text stands, to the letter, in a visible chunk of a document."""
         where = Filter(
             (
-                Condition("index", (index,)),
-                Condition("document", (document,)),
+                AnyOf("index", (index,)),
+                AnyOf("document", (document,)),
                 visible_to(principal),
             )
         )
-        return any(text in str(hit.payload["text"]) for hit in self._store.scroll("chunks", where))
+        found = await self.store.scroll("chunks", where, ("text",))
+        return any(text in str(hit.payload["text"]) for hit in found)
 
-    def outlines(self, *, principal: Principal | None) -> dict[str, Outline]:
+    async def outlines(self, *, principal: Principal | None) -> dict[str, Outline]:
         """Return the titles and headings of each index that `principal` may see."""
         titles: dict[str, list[str]] = {name: [] for name in self.indexes}
         headings: dict[str, list[str]] = {name: [] for name in self.indexes}
-        for hit in self._store.scroll("documents", Filter((visible_to(principal),))):
+        visible = Filter((visible_to(principal),))
+        for hit in await self.store.scroll("documents", visible, ("index", "title", "headings")):
             name = str(hit.payload["index"])
             if name in titles:
                 titles[name].append(str(hit.payload["title"]))

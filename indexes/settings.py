@@ -5,13 +5,14 @@ from __future__ import annotations
 import os
 import re
 import tomllib
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal, Self, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from indexes.errors import ConfigurationError
-from indexes.types import Layout
+from indexes.types import BUILTIN_FIELDS, FieldType, Layout
 
 __all__ = [
     "IndexSettings",
@@ -19,6 +20,7 @@ __all__ = [
     "ProjectSettings",
     "Settings",
     "StoreSettings",
+    "Views",
     "Weights",
     "load_settings",
 ]
@@ -50,9 +52,22 @@ class ModelSettings(BaseModel):
 
 
 class StoreSettings(Section):
-    """[store]: where the vectors live."""
+    """[store]: where the vectors live: an embedded engine, or a Qdrant server with `url`.
+
+    The settings below `url` are of a server's collections and count when these are made.
+    """
 
     path: str = ".waypost"
+    url: str = Field(default="", pattern=r"^(https?://.+)?$")
+    api_key: str = Field(default="", repr=False)
+    collection: str = Field(default="waypost", pattern=r"^[A-Za-z0-9_-]{1,100}$")
+    timeout: float = Field(default=30.0, gt=0)
+    shard_number: int = Field(default=1, ge=1)
+    replication_factor: int = Field(default=1, ge=1)
+    quantization: Literal["none", "scalar", "turbo4"] = "none"
+    on_disk: bool = False
+    hnsw_m: int = Field(default=16, ge=0, le=128)
+    hnsw_ef_construct: int = Field(default=100, ge=4)
 
 
 class Weights(Section):
@@ -62,10 +77,29 @@ class Weights(Section):
     dense: float = Field(default=0.4, ge=0)
 
 
+class Views(Section):
+    """How much each view of a document counts when a hierarchical index chooses documents.
+
+    chunk: its best chunk; dense: its own embedding; title: the share of the title that the question
+    names; terms: BM25 of title, headings and key terms; opening: BM25 of its beginning; metadata:
+    BM25 of file name, years, names and fields.
+    """
+
+    chunk: float = Field(default=1.0, ge=0)
+    dense: float = Field(default=0.2, ge=0)
+    title: float = Field(default=0.2, ge=0)
+    terms: float = Field(default=0.0, ge=0)
+    opening: float = Field(default=0.0, ge=0)
+    metadata: float = Field(default=0.5, ge=0)
+
+
 class IndexSettings(Section):
     """[[index]]: one category of documents and how it is searched.
 
-    Token counts are the embedding model's own.
+    Token counts are the embedding model's own. A hierarchical index keeps at most `keep` documents
+    whose score is at least `1 - margin` of the best one's; a chunk's score is that inside its
+    document, scaled, times the document's, less `decay` for each rank of the document, plus
+    `global_weight` times its score among all chunks.
     """
 
     name: str = Field(pattern=r"^[a-z][a-z0-9_-]{0,62}$")
@@ -76,13 +110,44 @@ class IndexSettings(Section):
     examples: tuple[str, ...] = ()
     examples_file: str = ""
     groups: tuple[str, ...] | None = None
-    embedding: Literal["", "none"] = ""
+    embedding: str = Field(default="", pattern=r"^(|none|local|openai:.+)$")
+    embed: Literal["chunks", "documents", "both"] = "both"
+    synonyms: str = ""
+    synonym_weight: float = Field(default=0.6, ge=0, le=1)
+    fields: Mapping[str, FieldType] = Field(default_factory=dict)
+    folders: str = ""
     weights: Weights | None = None
+    views: Views = Views()
     k: int = Field(default=5, ge=1, le=100)
     documents: int = Field(default=20, ge=1, le=1000)
     candidates: int = Field(default=60, ge=10, le=1000)
+    keep: int = Field(default=5, ge=1, le=50)
+    margin: float = Field(default=0.8, ge=0, le=1)
+    decay: float = Field(default=0.05, ge=0, lt=1)
+    global_weight: float = Field(default=0.6, ge=0)
     chunk_tokens: int = Field(default=360, ge=64, le=480)
     chunk_min_tokens: int = Field(default=160, ge=0, le=400)
+
+    @field_validator("fields")
+    @classmethod
+    def _fields_are_new(cls, fields: Mapping[str, FieldType]) -> Mapping[str, FieldType]:
+        for name in fields:
+            if name in BUILTIN_FIELDS or name == "document":
+                raise ValueError(f"{name!r} is a field of every document already")
+            if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_]{0,62}", name):
+                raise ValueError(f"{name!r} is no name for a field")
+        return fields
+
+    @property
+    def embeds_chunks(self) -> bool:
+        """Whether each chunk has an embedding."""
+        return self.embedding != "none" and self.embed != "documents"
+
+    @property
+    def embeds_documents(self) -> bool:
+        """Whether each document has an embedding of its own, which a flat index would not use."""
+        hierarchical = self.layout == "hierarchical"
+        return hierarchical and self.embedding != "none" and self.embed != "chunks"
 
     @property
     def label(self) -> str:
@@ -112,6 +177,17 @@ class Settings(BaseModel):
                 "an index cannot be named 'none', which stands for 'no index covers this'"
             )
         return indexes
+
+    @model_validator(mode="after")
+    def _fields_agree(self) -> Self:
+        kinds: dict[str, str] = {}
+        for index in self.index:
+            for name, kind in index.fields.items():
+                if kinds.setdefault(name, kind) != kind:
+                    raise ValueError(
+                        f"the field {name!r} is a {kinds[name]} in one index and a {kind} in another"
+                    )
+        return self
 
     @model_validator(mode="after")
     def _chunks_fit(self) -> Self:

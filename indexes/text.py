@@ -10,18 +10,20 @@ from __future__ import annotations
 import re
 import threading
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Any, Literal
 
 __all__ = [
     "NAMED",
     "NOUN",
+    "Haystack",
     "Period",
     "article_number",
     "content_terms",
+    "has_number",
     "identifiers",
     "language",
     "names",
@@ -29,13 +31,14 @@ __all__ = [
     "numbers",
     "period_spans",
     "periods",
+    "phrase_terms",
     "sentences",
-    "share_in",
     "tokens",
 ]
 
 Language = Literal["zh", "en"]
 
+SHORT = 200  # characters: names, headings and questions, which come back; passages are not kept
 NAMED, NOUN = 1.0, 0.8  # how much names, and other nouns, say about a topic
 _CAPITALISED = re.compile(r"(?<![.?!]\s)(?<!^)\b[A-Z][A-Za-z]+")
 _CJK = r"㐀-䶿一-鿿豈-﫿"
@@ -76,6 +79,15 @@ _STOP_EN = frozenset(
 
 def normalize(text: str) -> str:
     """Return `text` in NFKC form, lower case, and simplified Chinese."""
+    return _normalized_short(text) if len(text) <= SHORT else _normalized(text)
+
+
+@lru_cache(maxsize=4096)
+def _normalized_short(text: str) -> str:
+    return _normalized(text)
+
+
+def _normalized(text: str) -> str:
     text = unicodedata.normalize("NFKC", text).lower()
     return str(_simplifier().convert(text)) if _CJK_RUN.search(text) else text
 
@@ -87,7 +99,6 @@ def language(text: str) -> Language:
     return "zh" if chinese and chinese >= latin else "en"
 
 
-@lru_cache(maxsize=4096)
 def tokens(text: str) -> tuple[str, ...]:
     """Return the terms of `text` that the lexical search indexes and looks up.
 
@@ -95,6 +106,11 @@ def tokens(text: str) -> tuple[str, ...]:
     Snowball stems, numbers themselves without separators; years, quarters, months and article
     numbers also give a canonical term, so that 第三季度, 三季度 and Q3 meet.
     """
+    return _tokens_of_short(text) if len(text) <= SHORT else tuple(_tokens(normalize(text)))
+
+
+@lru_cache(maxsize=4096)
+def _tokens_of_short(text: str) -> tuple[str, ...]:
     return tuple(_tokens(normalize(text)))
 
 
@@ -106,10 +122,35 @@ def _tokens(text: str) -> Iterator[str]:
             yield from grains
             seen = set(grains)
             yield from (b for i in range(len(word) - 1) if (b := word[i : i + 2]) not in seen)
-        elif word[0].isdigit():
-            yield word.replace(",", "")
         else:
-            yield _stem(word)
+            yield _exact(word)
+    yield from _canonical(text)
+
+
+def phrase_terms(text: str) -> list[str]:
+    """Return the `tokens` that every text has in which these words stand, however it is segmented.
+
+    建设银行 is a word alone, but not in 中国建设银行: of Chinese, the pairs of characters are sure.
+    """
+    out: list[str] = []
+    single: list[str] = []
+    for match in _WORD.finditer(normalize(text)):
+        word = match.group()
+        if not _CJK_RUN.match(word):
+            out.append(_exact(word))
+        elif len(word) > 1:
+            out += [word[i : i + 2] for i in range(len(word) - 1)]
+        else:
+            single.append(word)
+    return list(dict.fromkeys(out or single))
+
+
+def _exact(word: str) -> str:
+    """Return the term of a word that is not Chinese."""
+    return word.replace(",", "") if word[0].isdigit() else _stem(word)
+
+
+def _canonical(text: str) -> Iterator[str]:
     for _, _, terms in (*_dated(text), *_articles(text)):
         yield from terms
 
@@ -122,8 +163,13 @@ def content_terms(text: str) -> dict[str, float]:
 
     Words, numbers and canonical dates in order, without function and question words. Names, numbers
     and dates say most (NAMED), then other nouns, then verbs and adjectives, the rest little. Use
-    `share_in` to ask whether a passage has a term.
+    `Haystack` to ask whether a passage has a term.
     """
+    return dict(_content_terms(text))
+
+
+@lru_cache(maxsize=256)
+def _content_terms(text: str) -> Mapping[str, float]:
     found: dict[str, float] = {}
     names = {_stem(name.lower()) for name in _CAPITALISED.findall(text)}
     text = normalize(text)
@@ -137,7 +183,7 @@ def content_terms(text: str) -> dict[str, float]:
                 if term not in _STOP_ZH and not _ASKED_MEASURE.fullmatch(term):
                     found.setdefault(term, _tag_weight(tag))
         elif word[0].isdigit():
-            found[word.replace(",", "")] = NAMED
+            found[_exact(word)] = NAMED
         elif word not in _STOP_EN:
             stem = _stem(word)
             found[stem] = NAMED if stem in names or not stem.isalpha() else NOUN
@@ -189,28 +235,50 @@ def _articles(text: str) -> list[tuple[int, int, list[str]]]:
     ]
 
 
-def share_in(haystack: str, haystack_tokens: frozenset[str], term: str) -> float:
-    """Return how much of a term of `content_terms` a passage has, from 0 to 1.
-
-    A Chinese term matches as a substring, so segmentation cannot hide it; a long one that does not
-    stand there as a whole counts by its character bigrams.
+class Haystack:
+    """A text in which terms of `content_terms` are looked for.
 
     Args:
-        haystack: the passage, normalised.
-        haystack_tokens: its `tokens`.
-        term: the term.
+        text: the text.
     """
-    if term in haystack_tokens or (_CJK_RUN.search(term) and term in haystack):
-        return 1.0
-    if not _CJK_RUN.match(term):
-        return 0.0
-    if len(term) < 2:
-        return 0.0
-    if len(term) == 2:  # 环保 abbreviates 环境保护
-        long = re.escape(term[0]) + f"[{_CJK}]" + re.escape(term[1]) + f"[{_CJK}]"
-        return 0.8 if re.search(long, haystack) else 0.0
-    pairs = [term[i : i + 2] for i in range(len(term) - 1)]
-    return 0.8 * sum(pair in haystack for pair in pairs) / len(pairs)
+
+    def __init__(self, text: str) -> None:
+        self.text = normalize(text)
+
+    @cached_property
+    def exact(self) -> frozenset[str]:
+        """The `tokens` that are no Chinese words: those stand in the text itself."""
+        words = (match.group() for match in _WORD.finditer(self.text))
+        exact = [_exact(word) for word in words if not _CJK_RUN.match(word)]
+        return frozenset([*exact, *_canonical(self.text)])
+
+    def share(self, term: str) -> float:
+        """Return how much of a term the text has, from 0 to 1.
+
+        A Chinese term matches as a substring, so segmentation cannot hide it; a long one that does
+        not stand there as a whole counts by its character bigrams.
+        """
+        if _CJK_RUN.search(term) is None:
+            return 1.0 if term in self.exact else 0.0
+        if term in self.text:
+            return 1.0
+        if len(term) < 2 or not _CJK_RUN.match(term):
+            return 0.0
+        if len(term) == 2:
+            return 0.8 if _is_abbreviated(term, self.text) else 0.0
+        pairs = [term[i : i + 2] for i in range(len(term) - 1)]
+        return 0.8 * sum(pair in self.text for pair in pairs) / len(pairs)
+
+
+def _is_abbreviated(term: str, haystack: str) -> bool:
+    """Say whether a term of two characters abbreviates four of a text: 环保 for 环境保护."""
+    start = haystack.find(term[0])
+    while start >= 0:
+        word = haystack[start : start + 4]
+        if word[2:3] == term[1] and _CJK_RUN.match(word[1]) and _CJK_RUN.match(word[3:]):
+            return True
+        start = haystack.find(term[0], start + 1)
+    return False
 
 
 def _grains(run: str) -> list[str]:
@@ -236,6 +304,7 @@ _stemmers = threading.local()  # a stemmer keeps its word between calls, so each
 
 @lru_cache(maxsize=65536)
 def _stem(word: str) -> str:
+    word = word.removesuffix("'s").removesuffix("’s")
     if not word.isascii() or not word.isalpha():
         return word
     stemmer = getattr(_stemmers, "english", None)
@@ -253,6 +322,7 @@ _IDENTIFIER = re.compile(
 # --- numbers and dates -------------------------------------------------------------------------
 
 _CN = "零〇一二两三四五六七八九十百千"
+_NUMBER = re.compile(r"\d[\d,]*(?:\.\d+)?")
 _ARTICLE = re.compile(rf"第\s*([{_CN}\d]+)\s*条|\barticle\s+(\d+)\b")
 
 
@@ -280,7 +350,13 @@ def article_number(text: str) -> int | None:
 
 def numbers(text: str) -> list[str]:
     """Return the numbers in `text` as digits without separators, in order."""
-    return [n.replace(",", "") for n in re.findall(r"\d[\d,]*(?:\.\d+)?", normalize(text))]
+    digits = unicodedata.normalize("NFKC", text)  # case and script make no number
+    return [number.replace(",", "") for number in _NUMBER.findall(digits)]
+
+
+def has_number(text: str) -> bool:
+    """Say whether `text` has a number."""
+    return _NUMBER.search(unicodedata.normalize("NFKC", text)) is not None
 
 
 @dataclass(frozen=True)
@@ -347,6 +423,7 @@ _ISO_DAY = re.compile(
 _MONTH_EN = re.compile(
     rf"\b(?P<name>{'|'.join(_MONTHS)})\b\.?(?:\s+(?P<d>[12]?\d|3[01]),?)?\s+(?P<y>(?:19|20)\d\d)"
 )
+_PERIOD_HINT = re.compile(r"[\d年季月]|二[〇零]|year|quarter|half|month")  # each period has one
 _RELATIVE_QUARTER = re.compile(
     r"(?P<this>本季度|这个季度|this quarter)|(?P<last>上个?季度|last quarter|previous quarter)"
 )
@@ -368,6 +445,8 @@ def periods(text: str, *, today: date | None = None) -> list[Period]:
 def period_spans(text: str, *, today: date | None = None) -> list[tuple[int, int, Period]]:
     """Return the periods that `text` names with the offsets between which it does."""
     text = text.lower()
+    if not _PERIOD_HINT.search(text):
+        return []
     found: list[tuple[int, int, Period]] = []
 
     def take(match: re.Match[str], period: Period) -> None:

@@ -2,30 +2,50 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
 from typing_extensions import TypedDict  # pydantic needs it before Python 3.12
 
 __all__ = [
+    "BUILTIN_FIELDS",
+    "AnyOf",
     "Block",
     "Chunk",
     "Condition",
     "Document",
     "DocumentInfo",
     "Failure",
+    "FieldType",
+    "FieldValue",
     "Filter",
+    "Ids",
     "Layout",
     "LocatedPassage",
     "Location",
     "Passage",
     "Principal",
+    "Range",
     "Span",
     "SyncReport",
+    "Value",
+    "Where",
 ]
 
 Layout = Literal["flat", "hierarchical"]
+Value = str | int | float | bool
+FieldValue = Value | list[Value]
+FieldType = Literal["keyword", "number", "date", "text"]
+BUILTIN_FIELDS: Mapping[str, FieldType] = {"title": "text", "date": "date", "language": "keyword"}
+Where = Mapping[str, Value | Sequence[Value] | Mapping[str, Value]]
+"""What documents a search is limited to: field → condition, all of which hold.
+
+`{"language": "zh"}` equals; `{"region": ["north", "south"]}` any of; `{"year": {"gte": 2023}}` and
+`{"date": {"gte": "2024-01", "lt": "2024-07"}}` a range (`gte`, `gt`, `lte`, `lt`);
+`{"title": {"text": "annual report"}}` all of the words. The fields are `document`, `title`, `date`,
+`language` and those that an index declares.
+"""
 
 
 class Location(TypedDict, total=False):
@@ -86,6 +106,7 @@ class DocumentInfo(TypedDict):
     language: str
     chunks: int
     date: str
+    fields: dict[str, FieldValue]
 
 
 class Failure(TypedDict):
@@ -131,7 +152,8 @@ class Block:
 class Document:
     """A loaded source: its identity is `id`, not its content.
 
-    `groups` None means that the document carries no access list of its own.
+    `groups` None means that the document carries no access list of its own. `fields` is its
+    metadata beside title and date.
     """
 
     id: str
@@ -140,6 +162,7 @@ class Document:
     uri: str = ""
     date: str = ""
     groups: tuple[str, ...] | None = None
+    fields: Mapping[str, FieldValue] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -156,16 +179,40 @@ class Chunk:
 
 
 @dataclass(frozen=True)
-class Condition:
-    """A field equals one of `values`."""
+class AnyOf:
+    """A field equals one of `values`; of a list, one of its items does."""
 
     field: str
+    values: tuple[str | int, ...]
+
+
+@dataclass(frozen=True)
+class Range:
+    """A number lies between bounds; a bound that is None does not count."""
+
+    field: str
+    gte: float | None = None
+    gt: float | None = None
+    lte: float | None = None
+    lt: float | None = None
+
+
+@dataclass(frozen=True)
+class Ids:
+    """A point has one of these ids."""
+
     values: tuple[str, ...]
+
+
+Condition = AnyOf | Range | Ids
 
 
 @dataclass(frozen=True)
 class Filter:
-    """All conditions hold: `Filter((Condition("index", ("policy",)), Condition("access", ("*",))))`."""
+    """All conditions hold: `Filter((AnyOf("index", ("policy",)), Range("date", gte=20240101)))`.
+
+    This is what stores compile. What people write is a `Where`.
+    """
 
     conditions: tuple[Condition, ...] = ()
 

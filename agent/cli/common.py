@@ -120,6 +120,6 @@ def progress_bar() -> Iterator[Callable[[str, int, int], None]]:
 
 async def ensure_ingested(waypost: Waypost) -> None:
     """Ingest a project whose store is still empty."""
-    if waypost.registry.is_empty():
+    if await waypost.registry.is_empty():
         with progress_bar() as told:
             await waypost.ingest(progress=told)

@@ -9,7 +9,7 @@ import typer
 from typer.exceptions import Abort, Exit, TyperException
 
 from agent import observability
-from agent.cli import ask, chat, evaluate, project, retrieval
+from agent.cli import ask, chat, evaluate, project, retrieval, store
 from agent.errors import WaypostError
 
 __all__ = ["app", "run"]
@@ -30,6 +30,7 @@ app.command("route")(ask.route)
 app.command("search")(retrieval.search)
 app.command("documents")(retrieval.documents)
 app.command("eval")(evaluate.evaluate)
+app.add_typer(store.app)
 app.command("doctor")(project.doctor)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -22,18 +23,40 @@ from agent.cli.common import (
     where,
 )
 from agent.errors import UsageError
-from indexes import Registry
+from indexes import Registry, Where
 
 __all__ = ["documents", "search"]
 
 Index = Annotated[str | None, typer.Option("--index", help="Only this index.")]
+Filters = Annotated[
+    str | None,
+    typer.Option(
+        "--where", help='Only documents that fit, as JSON: \'{"date": {"gte": "2024-01"}}\'.'
+    ),
+]
+
+
+def _filter_of(text: str | None) -> Where | None:
+    if text is None:
+        return None
+    try:
+        found = json.loads(text)
+    except ValueError as error:
+        raise UsageError(
+            f"--where is not JSON: {error}.", fix='write for example \'{"language": "zh"}\'.'
+        ) from error
+    if not isinstance(found, dict):
+        raise UsageError(
+            "--where is no JSON object.", fix='write for example \'{"language": "zh"}\'.'
+        )
+    return found
 
 
 @asynccontextmanager
 async def _opened(project: Path) -> AsyncIterator[Registry]:
     """Open a project's indexes, ingesting first if nothing has been."""
     async with Registry.open(project) as registry:
-        if registry.is_empty():
+        if await registry.is_empty():
             with progress_bar() as told:
                 await registry.sync(progress=told)
         yield registry
@@ -43,6 +66,7 @@ def search(
     query: Annotated[str | None, typer.Argument(help="A question or keywords.")] = None,
     index: Index = None,
     k: Annotated[int | None, typer.Option("--k", min=1, max=100, help="How many passages.")] = None,
+    filters: Filters = None,
     file: Annotated[Path | None, typer.Option(help="A file of queries, one a line.")] = None,
     project: Project = Path(),
     user: User = None,
@@ -55,13 +79,14 @@ def search(
     queries = [query] if query is not None else lines_of(file or Path())
     if any(not one.strip() for one in queries):
         raise UsageError("The query is empty.", fix="search for something.")
-    run_async(_search(queries, index, k, project, user, group, as_json))
+    run_async(_search(queries, index, k, _filter_of(filters), project, user, group, as_json))
 
 
 async def _search(
     queries: list[str],
     index: str | None,
     k: int | None,
+    filters: Where | None,
     project: Path,
     user: str | None,
     group: list[str] | None,
@@ -70,7 +95,9 @@ async def _search(
     principal = principal_of(user, group)
     async with _opened(project) as registry:
         for query in queries:
-            passages = await registry.search(query, index=index, k=k, principal=principal)
+            passages = await registry.search(
+                query, index=index, k=k, principal=principal, where=filters
+            )
             if as_json:
                 print_json({"query": query, "passages": passages})
                 continue
@@ -85,25 +112,31 @@ async def _search(
 
 def documents(
     index: Index = None,
+    filters: Filters = None,
     project: Project = Path(),
     user: User = None,
     group: Groups = None,
     as_json: Json = False,
 ) -> None:
     """List what is indexed."""
-    run_async(_documents(index, project, user, group, as_json))
+    run_async(_documents(index, _filter_of(filters), project, user, group, as_json))
 
 
 async def _documents(
-    index: str | None, project: Path, user: str | None, group: list[str] | None, as_json: bool
+    index: str | None,
+    filters: Where | None,
+    project: Path,
+    user: str | None,
+    group: list[str] | None,
+    as_json: bool,
 ) -> None:
     principal = principal_of(user, group)
     async with Registry.open(project) as registry:
-        found = await registry.documents(index=index, principal=principal)
+        found = await registry.documents(index=index, principal=principal, where=filters)
     if as_json:
         print_json({"documents": found})
         return
     for info in found:
         typer.echo(f"{info['index']:<14} {info['chunks']:>4}  {info['document']}  {info['title']}")
     if not found:
-        typer.echo("Nothing is indexed yet; run: waypost ingest")
+        typer.echo("No document fits." if filters else "Nothing is indexed yet; run: waypost ingest")

@@ -58,7 +58,7 @@ async def route(state: State, runtime: Runtime[Context]) -> dict[str, Any]:
         "route": found,
         "talk": decision.talk,
         "question": found["question"],
-        "query": expanded(found["question"], list(resources.tools.values())),
+        "query": await _query(found["question"], context),
         "searched": [index["name"] for index in found["indexes"]],
         "usage": usage,
     }
@@ -66,6 +66,13 @@ async def route(state: State, runtime: Runtime[Context]) -> dict[str, Any]:
 
 def _answers(route: Route) -> bool:
     return route["action"] in {"search", "act"} and route["decided_by"] != "fallback"
+
+
+async def _query(question: str, context: Context) -> str:
+    """Return a question in the words of the documents and with the names of the project."""
+    resources = context.resources
+    text = await resources.registry.reworded(question, principal=context.principal)
+    return expanded(text, list(resources.tools.values()))
 
 
 def expanded(question: str, tools: Sequence[Tool]) -> str:
@@ -82,7 +89,7 @@ def expanded(question: str, tools: Sequence[Tool]) -> str:
 async def describe(text: str, context: Context, *, unrestricted: bool = False) -> Question:
     """Return a question, with the project's own names, and what the indexes and tools make of it."""
     resources = context.resources
-    query = expanded(text, list(resources.tools.values()))
+    query = await _query(text, context)
     affinities = await resources.registry.affinities(
         query, principal=context.principal, unrestricted=unrestricted
     )

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
+from functools import partial
+from pathlib import Path
 from typing import Any, Literal
 
 from agent.tools.types import Parameter, Tool
-from indexes import Principal, Registry
+from indexes import DocumentInfo, Principal, Registry
 from prompts import texts
 
 __all__ = ["builtin_tools"]
 
 TITLES_SHOWN = 3
+DOCUMENTS_SHOWN = 10
 
 
 def builtin_tools(registry: Registry, language: Literal["zh", "en"]) -> list[Tool]:
@@ -22,27 +26,6 @@ def builtin_tools(registry: Registry, language: Literal["zh", "en"]) -> list[Too
         language: of the texts that people read.
     """
     words = texts("messages", language)
-
-    async def list_documents(args: dict[str, Any], principal: Principal | None) -> Any:
-        documents = await registry.documents(principal=principal)
-        if not documents:
-            return {"count": 0, "summary": words["documents_none"]}
-        titles: dict[str, list[str]] = defaultdict(list)
-        for document in documents:
-            titles[document["index"]].append(document["title"])
-        lines = [
-            words["documents_line"].format(
-                index=registry.index(name).settings.label,
-                count=len(found),
-                titles=words["list_separator"].join(
-                    words["documents_quote"].format(title=title) for title in found[:TITLES_SHOWN]
-                ),
-            )
-            for name, found in titles.items()
-        ]
-        summary = words["documents_some"].format(count=len(documents), lines="\n".join(lines))
-        counts = {name: len(found) for name, found in titles.items()}
-        return {"count": len(documents), "indexes": counts, "summary": summary}
 
     async def hand_over(args: dict[str, Any], principal: Principal | None) -> Any:
         question = str(args.get("question", ""))
@@ -55,9 +38,10 @@ def builtin_tools(registry: Registry, language: Literal["zh", "en"]) -> list[Too
     return [
         Tool(
             "list_documents",
-            "Lists the documents that are indexed.",
-            (),
-            list_documents,
+            "Lists and counts the documents that are indexed: all, those of one index or file type, "
+            "those that mention a phrase, the newest.",
+            _list_parameters(registry),
+            partial(_list_documents, registry, words),
             tuple(examples["list_documents"]),
         ),
         Tool(
@@ -67,4 +51,97 @@ def builtin_tools(registry: Registry, language: Literal["zh", "en"]) -> list[Too
             hand_over,
             tuple(examples["hand_over"]),
         ),
+    ]
+
+
+def _list_parameters(registry: Registry) -> tuple[Parameter, ...]:
+    reading = texts("builtin_tools", "list_documents")
+    names = {
+        word: one.settings.name
+        for one in registry.indexes.values()
+        for word in (one.settings.name, one.settings.label)
+    }
+    return (
+        Parameter("mentions", "mentions", "string", required=False, pattern=reading["mentions"]),
+        # wordings, not choices: a choice is also found by a part of it, "docx" by "documents"
+        Parameter("index", "index", "string", required=False, aliases=names),
+        Parameter("type", "type", "string", required=False, aliases=_wordings(reading["type"])),
+        Parameter("order", "order", "string", required=False, aliases=_wordings(reading["order"])),
+    )
+
+
+def _wordings(values: Mapping[str, Sequence[str]]) -> dict[str, str]:
+    return {word: value for value, words in values.items() for word in words}
+
+
+async def _list_documents(
+    registry: Registry,
+    words: Mapping[str, str],
+    args: dict[str, Any],
+    principal: Principal | None,
+) -> Any:
+    """Answer from what the store knows of documents; no text is read."""
+    found = await registry.documents(index=args.get("index"), principal=principal)
+    conditions: list[str] = []
+    if phrase := str(args.get("mentions") or "").strip():
+        having = await registry.mentioning(phrase, principal=principal)
+        found = [one for one in found if (one["index"], one["document"]) in having]
+        conditions.append(words["documents_mention"].format(phrase=phrase))
+    if kind := args.get("type"):
+        found = [one for one in found if Path(one["document"]).suffix.lower() == f".{kind}"]
+        conditions.append(words["documents_type"].format(type=str(kind).upper()))
+    if name := args.get("index"):
+        label = registry.index(name).settings.label
+        conditions.append(words["documents_index"].format(index=label))
+    newest = args.get("order") == "newest"
+    if newest:
+        found.sort(key=lambda one: one["date"], reverse=True)
+    if not found:
+        return {"count": 0, "summary": words["documents_none"]}
+    counts = dict(Counter(one["index"] for one in found))
+    if conditions or newest:
+        lines = _each(found, registry, words)
+        shape = words["documents_matching"] if conditions else words["documents_some"]
+        joined = words["list_separator"].join(conditions)
+        summary = shape.format(count=len(found), conditions=joined, lines="\n".join(lines))
+    else:
+        lines = _by_index(found, registry, words)
+        summary = words["documents_some"].format(count=len(found), lines="\n".join(lines))
+    return {
+        "count": len(found),
+        "indexes": counts,
+        "documents": [one["document"] for one in found[:DOCUMENTS_SHOWN]],
+        "summary": summary,
+    }
+
+
+def _each(found: Sequence[DocumentInfo], registry: Registry, words: Mapping[str, str]) -> list[str]:
+    lines = [
+        words["documents_one"].format(
+            title=one["title"],
+            index=registry.index(one["index"]).settings.label,
+            date=f"{words['separator']}{one['date']}" if one["date"] else "",
+        )
+        for one in found[:DOCUMENTS_SHOWN]
+    ]
+    if len(found) > DOCUMENTS_SHOWN:
+        lines.append(words["documents_more"].format(count=len(found) - DOCUMENTS_SHOWN))
+    return lines
+
+
+def _by_index(
+    found: Sequence[DocumentInfo], registry: Registry, words: Mapping[str, str]
+) -> list[str]:
+    titles: dict[str, list[str]] = defaultdict(list)
+    for document in found:
+        titles[document["index"]].append(document["title"])
+    return [
+        words["documents_line"].format(
+            index=registry.index(name).settings.label,
+            count=len(some),
+            titles=words["list_separator"].join(
+                words["documents_quote"].format(title=title) for title in some[:TITLES_SHOWN]
+            ),
+        )
+        for name, some in titles.items()
     ]

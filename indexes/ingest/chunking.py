@@ -103,14 +103,18 @@ def _split(text: str, count: Callable[[str], int], most: int) -> list[str]:
         return [text]
     pieces: list[str] = []
     current = ""
-    for _, sentence in sentences(text):
+    end = 0
+    for start, sentence in sentences(text):
+        new_line = "\n" in text[end:start]
+        end = start + len(sentence)
         for part in _hard_split(sentence, count, most):
             if current and count(f"{current} {part}") > most:
                 pieces.append(current)
                 current = part
             else:
-                glue = " " if current[-1:].isascii() and current else ""
-                current = f"{current}{glue}{part}"
+                glue = "\n" if new_line else " " if current[-1:].isascii() else ""
+                current = f"{current}{glue}{part}" if current else part
+            new_line = False
     return [*pieces, current] if current else pieces
 
 

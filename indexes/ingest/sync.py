@@ -12,23 +12,25 @@ import hashlib
 import json
 import os
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from indexes.access import access_list
-from indexes.base import Embedder, Point, Store, Vector, chunk_id, document_id
+from indexes.base import Embedder, Store
 from indexes.errors import LoadError
 from indexes.ingest.chunking import chunk_document
+from indexes.ingest.lists import folder_fields, load_access
 from indexes.ingest.loaders import load
+from indexes.ingest.points import Prepared, document_points, texts_to_embed
 from indexes.settings import IndexSettings, Settings
-from indexes.text import language
-from indexes.types import Chunk, Condition, Document, Failure, Filter, SyncReport
+from indexes.stores.open import model_of, space_of
+from indexes.types import AnyOf, Document, Failure, Filter, SyncReport
 
 __all__ = ["Progress", "sync"]
 
 Progress = Callable[[str, int, int], None]  # (what is being done, done, of how many)
-CHUNKING_VERSION = 5
+CHUNKING_VERSION = 9
 BATCH = 128  # chunks embedded between two writes
 
 
@@ -38,20 +40,14 @@ class _Source:
     path: Path
     document: str
     digest: str
-
-
-@dataclass(frozen=True)
-class _Prepared:
-    source: _Source
-    document: Document
-    chunks: Sequence[Chunk]
+    groups: tuple[str, ...] | None
 
 
 async def sync(
     project: Path,
     settings: Settings,
     store: Store,
-    embedder: Embedder,
+    embedders: Mapping[str, Embedder],
     *,
     only: Sequence[Path] = (),
     progress: Progress | None = None,
@@ -62,13 +58,13 @@ async def sync(
         project: the project's folder, which sources must lie in.
         settings: its settings.
         store: where documents and chunks are kept.
-        embedder: the embedding model of the indexes that have one.
+        embedders: the embedding models by the names that the settings give them.
         only: look at these files and folders alone; nothing outside them is touched.
         progress: told what is being done and how far it is.
 
     Returns:
         What was added, updated and deleted, and which files failed with which error. A file that
-        fails keeps its old text in the store.
+        fails keeps its old text in the store, unless its place has another access list now.
     """
     started = time.perf_counter()
     told = progress or (lambda what, done, total: None)
@@ -76,58 +72,76 @@ async def sync(
         "added": 0, "updated": 0, "deleted": 0, "unchanged": 0, "failed": [], "chunks": 0,
         "seconds": 0.0,
     }  # fmt: skip
-    sources, failed = await asyncio.to_thread(_scan, project, settings, embedder.name, only)
+    sources, failed = await asyncio.to_thread(_scan, project, settings, embedders, only)
     report["failed"] += failed
+    stored = await store.scroll("documents", Filter(), ("index", "document", "digest", "place"))
     known = {
-        (str(hit.payload["index"]), str(hit.payload["document"])): str(hit.payload["digest"])
-        for hit in store.scroll("documents", Filter())
+        (str(hit.payload["index"]), str(hit.payload["document"])): hit.payload
+        for hit in stored
         if not only or _inside(project / str(hit.payload["document"]), only)
     }
     wanted = {(source.index.name, source.document): source for source in sources}
     troubled = {failure["path"] for failure in failed}
     for index, document in sorted(known):
         if (index, document) not in wanted and document not in troubled:
-            _delete(store, index, document)
+            await _delete(store, index, document)
             report["deleted"] += 1
-    todo = [source for key, source in wanted.items() if known.get(key) != source.digest]
+    todo = [
+        source
+        for key, source in wanted.items()
+        if key not in known or known[key]["digest"] != source.digest
+    ]
     report["unchanged"] = len(wanted) - len(todo)
-    prepared: list[_Prepared] = []
+    prepared: list[tuple[_Source, Prepared]] = []
     written = 0
 
     async def write() -> None:
         nonlocal written
-        await _write(
-            store, settings, embedder, prepared, lambda n: told("embedding", written + n, 0)
-        )
-        for item in prepared:
-            key = (item.source.index.name, item.source.document)
+        for model in embedders:
+            mine = [item for s, item in prepared if model_of(s.index, settings) == model]
+
+            def embedded(count: int, before: int = written) -> None:
+                told("embedding", before + count, 0)
+
+            await _write(store, embedders[model], mine, embedded)
+            written += sum(len(item.chunks) for item in mine)
+        for source, item in prepared:
+            key = (source.index.name, source.document)
             report["updated" if key in known else "added"] += 1
             report["chunks"] += len(item.chunks)
-        written += sum(len(item.chunks) for item in prepared)
         prepared.clear()
 
     for done, source in enumerate(todo):
         told("reading", done, len(todo))
         try:
-            prepared.append(await asyncio.to_thread(_prepare, source, embedder))
+            embedder = embedders[model_of(source.index, settings)]
+            item = await asyncio.to_thread(_prepare, project, source, settings, embedder)
+            prepared.append((source, item))
         except LoadError as error:
             report["failed"].append({"path": source.document, "error": str(error)})
-        if sum(len(item.chunks) for item in prepared) >= BATCH:
+            key = (source.index.name, source.document)
+            if key in known and known[key].get("place") != _place(source, settings):
+                # its old text must not stay open to those whom its place has shut out since
+                await _delete(store, *key)
+                report["deleted"] += 1
+        if sum(len(one.chunks) for _, one in prepared) >= BATCH:
             await write()
     await write()
     told("reading", len(todo), len(todo))
-    await asyncio.to_thread(store.flush)
+    await store.flush()
     report["seconds"] = round(time.perf_counter() - started, 3)
     return report
 
 
 def _scan(
-    project: Path, settings: Settings, model: str, only: Sequence[Path]
+    project: Path, settings: Settings, embedders: Mapping[str, Embedder], only: Sequence[Path]
 ) -> tuple[list[_Source], list[Failure]]:
     found: list[_Source] = []
     failed: list[Failure] = []
     root = project.resolve()
+    lists = load_access(project)
     for index in settings.index:
+        model = embedders[model_of(index, settings)].name
         for path in _files(project, index):
             if only and not _inside(path, only):
                 continue
@@ -135,14 +149,12 @@ def _scan(
             if not path.resolve().is_relative_to(root):
                 failed.append({"path": name, "error": "The file is a link out of the project."})
                 continue
+            groups = lists.of(name)
             try:
-                digest = _digest(path, index, settings, model)
-            except OSError as error:
-                failed.append(
-                    {"path": name, "error": f"The file cannot be read: {error.strerror}."}
-                )
-                continue
-            found.append(_Source(index, path, name, digest))
+                digest = _digest(path, index, settings, model, groups)
+            except OSError:
+                digest = ""  # reading it tells why
+            found.append(_Source(index, path, name, digest, groups))
     return found, failed
 
 
@@ -161,14 +173,26 @@ def _files(project: Path, index: IndexSettings) -> Iterator[Path]:
                 yield path
 
 
-def _digest(path: Path, index: IndexSettings, settings: Settings, model: str) -> str:
+def _digest(
+    path: Path,
+    index: IndexSettings,
+    settings: Settings,
+    model: str,
+    groups: Sequence[str] | None,
+) -> str:
+    """Return what a document's points depend on: its content and what its settings make of it."""
     shape = [
         CHUNKING_VERSION,
+        index.layout,
         index.chunk_tokens,
         index.chunk_min_tokens,
         index.groups,
+        groups,
         settings.project.default_access,
-        index.embedding or model,
+        model if index.embeds_chunks else "none",
+        model if index.embeds_documents else "none",
+        dict(index.fields),
+        index.folders,
     ]
     digest = hashlib.sha256(json.dumps(shape).encode())
     with path.open("rb") as file:
@@ -177,15 +201,16 @@ def _digest(path: Path, index: IndexSettings, settings: Settings, model: str) ->
     return digest.hexdigest()
 
 
-def _prepare(source: _Source, embedder: Embedder) -> _Prepared:
+def _prepare(project: Path, source: _Source, settings: Settings, embedder: Embedder) -> Prepared:
     loaded = load(source.path)
     document = Document(
         id=source.document,
-        title=loaded.title or source.path.stem,
+        title=loaded.title or source.path.stem.replace("_", " ").strip(),
         blocks=loaded.blocks,
         uri=source.document,
         date=loaded.date,
-        groups=loaded.groups,
+        groups=loaded.groups if loaded.groups is not None else source.groups,
+        fields={**folder_fields(source.index.folders, source.document), **loaded.fields},
     )
     chunks = chunk_document(
         document,
@@ -193,79 +218,38 @@ def _prepare(source: _Source, embedder: Embedder) -> _Prepared:
         most=source.index.chunk_tokens,
         least=source.index.chunk_min_tokens,
     )
-    return _Prepared(source, document, chunks)
+    access = access_list(document.groups, source.index.groups, settings.project.default_access)
+    space = space_of(source.index, settings)
+    place = _place(source, settings)
+    return Prepared(source.index, document, chunks, access, place, source.digest, space)
+
+
+def _place(source: _Source, settings: Settings) -> list[str]:
+    """Return the access list that a document has by its place, if it carries none of its own."""
+    return access_list(source.groups, source.index.groups, settings.project.default_access)
 
 
 def _where(index: str, document: str) -> Filter:
-    return Filter((Condition("index", (index,)), Condition("document", (document,))))
+    return Filter((AnyOf("index", (index,)), AnyOf("document", (document,))))
 
 
-def _delete(store: Store, index: str, document: str) -> None:
-    store.delete("chunks", _where(index, document))
-    store.delete("documents", _where(index, document))
+async def _delete(store: Store, index: str, document: str) -> None:
+    await store.delete("chunks", _where(index, document))
+    await store.delete("documents", _where(index, document))
 
 
 async def _write(
     store: Store,
-    settings: Settings,
     embedder: Embedder,
-    prepared: Sequence[_Prepared],
+    prepared: Sequence[Prepared],
     progress: Callable[[int], None],
 ) -> None:
-    embedded = [item for item in prepared if item.source.index.embedding != "none"]
-    texts = [f"{chunk.header}\n{chunk.text}" for item in embedded for chunk in item.chunks]
-    vectors: Iterator[Vector] = iter(await embedder.embed_passages(texts, progress))
+    """Embed and write documents; each one's digest comes last, so that a write cut short is redone."""
+    texts = [text for item in prepared for text in texts_to_embed(item)]
+    vectors = iter(await embedder.embed_passages(texts, progress))
     for item in prepared:
-        index, document = item.source.index, item.document
-        access = access_list(document.groups, index.groups, settings.project.default_access)
-        points = [
-            Point(
-                id=chunk_id(index.name, document.id, ordinal),
-                payload={
-                    "index": index.name,
-                    "document": document.id,
-                    "ordinal": ordinal,
-                    "title": document.title,
-                    "uri": document.uri,
-                    "header": chunk.header,
-                    "path": list(chunk.path),
-                    "text": chunk.text,
-                    "spans": list(chunk.spans),
-                    "access": access,
-                },
-                dense={} if index.embedding == "none" else {"dense": next(vectors)},
-                lexical={"text": f"{chunk.header}\n{chunk.text}"},
-            )
-            for ordinal, chunk in enumerate(item.chunks)
-        ]
-        await asyncio.to_thread(_store, store, item, access, points)
-
-
-def _store(store: Store, item: _Prepared, access: Sequence[str], points: Sequence[Point]) -> None:
-    """Write a document; its digest comes last, so that a write cut short is done again."""
-    store.upsert("documents", [_document_point(item, access, digest="")])
-    store.delete("chunks", _where(item.source.index.name, item.document.id))
-    store.upsert("chunks", points)
-    store.upsert("documents", [_document_point(item, access, digest=item.source.digest)])
-
-
-def _document_point(item: _Prepared, access: Sequence[str], *, digest: str) -> Point:
-    document = item.document
-    headings = list(dict.fromkeys(block.text for block in document.blocks if block.level))
-    title = f"{document.title} {Path(document.id).stem}"
-    return Point(
-        id=document_id(item.source.index.name, document.id),
-        payload={
-            "index": item.source.index.name,
-            "document": document.id,
-            "title": document.title,
-            "uri": document.uri,
-            "date": document.date,
-            "language": language(" ".join(block.text for block in document.blocks[:40])),
-            "headings": headings[:60],
-            "chunks": len(item.chunks),
-            "access": list(access),
-            "digest": digest,
-        },
-        lexical={"title": title, "terms": " ".join([title, *headings])},
-    )
+        unfinished, chunks, finished = document_points(item, vectors)
+        await store.upsert("documents", [unfinished])
+        await store.delete("chunks", _where(item.index.name, item.document.id))
+        await store.upsert("chunks", chunks)
+        await store.upsert("documents", [finished])

@@ -2,14 +2,33 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
 
 from indexes.access import visible_to
-from indexes.base import Embedder, Hit, Query, Store, Vector, chunk_id
+from indexes.base import Embedder, Hit, Query, Sparse, Store, Vector, chunk_id
+from indexes.filters import compile_where
+from indexes.lexical import encode_query, encode_term
+from indexes.search.location import best_location
 from indexes.settings import IndexSettings
-from indexes.types import Condition, DocumentInfo, Filter, LocatedPassage, Principal
+from indexes.synonyms import Synonyms
+from indexes.text import tokens
+from indexes.types import (
+    AnyOf,
+    Condition,
+    DocumentInfo,
+    Filter,
+    Ids,
+    LocatedPassage,
+    Principal,
+    Where,
+)
 
 __all__ = ["FlatIndex"]
+
+FIELDS = ("text", "document", "title", "uri", "header", "path", "spans")
 
 
 class FlatIndex:
@@ -19,43 +38,69 @@ class FlatIndex:
         settings: the index's settings.
         store: where its points are.
         embedder: the model that embedded them.
+        space: the name of their dense vectors.
+        synonyms: the domain's synonyms.
     """
 
-    def __init__(self, settings: IndexSettings, store: Store, embedder: Embedder) -> None:
+    def __init__(
+        self,
+        settings: IndexSettings,
+        store: Store,
+        embedder: Embedder,
+        space: str,
+        synonyms: Synonyms,
+    ) -> None:
         self._settings = settings
         self._store = store
         self._embedder = embedder
+        self._space = space
+        self._synonyms = synonyms
 
     @property
     def settings(self) -> IndexSettings:
         """The index's settings."""
         return self._settings
 
+    @property
+    def calibrated(self) -> bool:
+        """Whether its passages' similarities are on the scale that judging was fitted on."""
+        return self._settings.embeds_chunks and self._embedder.calibrated
+
     async def search(
-        self, query: str, *, principal: Principal | None, k: int | None = None
+        self,
+        query: str,
+        *,
+        principal: Principal | None,
+        k: int | None = None,
+        where: Where | None = None,
     ) -> list[LocatedPassage]:
         """Return the at most k best passages that `principal` may see, best first."""
-        where = self._visible(principal)
+        allowed = self._allowed(principal, where)
         vector = await self._vector(query)
-        return self._passages(
-            self._hybrid(query, vector, where, where, k or self._settings.k), vector
+        asked = self._chunk_query(self._sparse(query), vector, allowed, k or self._settings.k)
+        [hits] = await self._store.query(
+            "chunks", [replace(asked, corpus=self._visible(principal))]
         )
+        return await self._passages(query, hits, vector, principal)
 
     async def section(
         self, document: str, path: Sequence[str], *, principal: Principal | None
     ) -> list[LocatedPassage]:
         """Return a document's chunks under a heading path, in order."""
-        where = self._visible(principal).and_(Condition("document", (document,)))
+        where = self._visible(principal).and_(AnyOf("document", (document,)))
         hits = [
             hit
-            for hit in self._store.scroll("chunks", where)
+            for hit in await self._store.scroll("chunks", where)
             if hit.payload["path"][: len(path)] == list(path)
         ]
-        return self._passages(sorted(hits, key=lambda hit: hit.payload["ordinal"]), None)
+        hits.sort(key=lambda hit: hit.payload["ordinal"])
+        return await self._passages("", hits, None, principal)
 
-    async def documents(self, *, principal: Principal | None) -> list[DocumentInfo]:
+    async def documents(
+        self, *, principal: Principal | None, where: Where | None = None
+    ) -> list[DocumentInfo]:
         """Return what is indexed, as far as `principal` may see it."""
-        hits = self._store.scroll("documents", self._visible(principal))
+        hits = await self._store.scroll("documents", self._allowed(principal, where))
         found: list[DocumentInfo] = [
             {
                 "index": self._settings.name,
@@ -65,6 +110,7 @@ class FlatIndex:
                 "language": hit.payload["language"],
                 "chunks": hit.payload["chunks"],
                 "date": hit.payload["date"],
+                "fields": hit.payload["fields"],
             }
             for hit in hits
         ]
@@ -72,66 +118,112 @@ class FlatIndex:
 
     async def idf(self, terms: Sequence[str], *, principal: Principal | None) -> list[float]:
         """Return the inverse document frequency of terms among the visible chunks (0: absent)."""
-        return self._store.idf("chunks", "text", terms, self._visible(principal))
+        encoded = [encode_term(term) for term in terms]
+        return await self._store.idf("chunks", "text", encoded, self._visible(principal))
+
+    async def embed(self, query: str) -> Vector | None:
+        """Return the question's embedding by this index's model; None in a lexical index."""
+        return await self._vector(query) if self._settings.embedding != "none" else None
+
+    def nearest(self, vector: Vector, where: Filter) -> Query:
+        """Return the query for the chunk that is nearest to a question."""
+        return Query(where, 1, dense=(self._space, vector), fields=())
 
     def _visible(self, principal: Principal | None) -> Filter:
-        return Filter((Condition("index", (self._settings.name,)), visible_to(principal)))
+        return Filter((AnyOf("index", (self._settings.name,)), visible_to(principal)))
+
+    def _allowed(self, principal: Principal | None, where: Where | None) -> Filter:
+        conditions: tuple[Condition, ...] = compile_where(where, self._settings.fields)
+        return self._visible(principal).and_(*conditions)
+
+    def _sparse(self, query: str) -> Sparse:
+        weight = self._settings.synonym_weight
+        return encode_query(query, dict.fromkeys(self._synonyms.of(query), weight))
 
     async def _vector(self, query: str) -> Vector | None:
         if self._settings.embedding == "none":
             return None
         return await self._embedder.embed_query(query)
 
-    def _hybrid(
-        self, query: str, vector: Vector | None, where: Filter, corpus: Filter, limit: int
-    ) -> list[Hit]:
+    def _chunk_query(
+        self, sparse: Sparse, vector: Vector | None, where: Filter, limit: int
+    ) -> Query:
         weights = self._settings.weights
-        return self._store.query(
-            "chunks",
-            Query(
-                filter=where,
-                limit=limit,
-                lexical=("text", query),
-                dense=None if vector is None else ("dense", vector),
-                corpus=corpus,
-                candidates=max(self._settings.candidates, limit),
-                weights=None if weights is None else (weights.bm25, weights.dense),
-            ),
+        dense = vector is not None and self._settings.embeds_chunks
+        return Query(
+            filter=where,
+            limit=limit,
+            sparse=("text", sparse),
+            dense=(self._space, vector) if vector is not None and dense else None,
+            corpus=where,
+            candidates=max(self._settings.candidates, limit),
+            weights=None if weights is None else (weights.bm25, weights.dense),
+            fields=("document", "ordinal"),  # the rest is read of the best ones alone
         )
 
-    def _passages(self, hits: Sequence[Hit], vector: Vector | None) -> list[LocatedPassage]:
+    async def _passages(
+        self,
+        query: str,
+        hits: Sequence[Hit],
+        vector: Vector | None,
+        principal: Principal | None,
+    ) -> list[LocatedPassage]:
         """Turn hits into passages, each with the chunks before and after it as context."""
         name = self._settings.name
-        wanted = {
-            hit.id: [
-                chunk_id(name, hit.payload["document"], ordinal)
-                for ordinal in (hit.payload["ordinal"] - 1, hit.payload["ordinal"] + 1)
-                if ordinal >= 0
-            ]
-            for hit in hits
-        }
-        close = (
-            {}
-            if vector is None or not self._embedder.calibrated
-            else self._store.similarities("chunks", "dense", vector, [hit.id for hit in hits])
+        if not hits:
+            return []
+        close, found = await asyncio.gather(
+            self._similarities([hit.id for hit in hits], vector),
+            self._with_neighbours(hits, principal),
         )
-        every = list({id for ids in wanted.values() for id in ids})
-        texts = {hit.id: hit.payload["text"] for hit in self._store.retrieve("chunks", every)}
+        asked = frozenset(tokens(query))
+        out: list[LocatedPassage] = []
+        for hit in hits:
+            payload = found.get(hit.id)
+            if payload is None:
+                continue  # it was deleted a moment ago
+            around = (found.get(id) for id in self._neighbours(hit))
+            out.append(
+                {
+                    "text": payload["text"],
+                    "score": round(hit.score, 4),
+                    "index": name,
+                    "document": payload["document"],
+                    "title": payload["title"],
+                    "uri": payload["uri"],
+                    "location": best_location(payload["text"], payload["spans"], asked),
+                    "context": [one["text"] for one in around if one is not None],
+                    "chunk_id": hit.id,
+                    "header": payload["header"],
+                    "path": payload["path"],
+                    "spans": payload["spans"],
+                    "similarity": round(close.get(hit.id, 0.0), 4),
+                }
+            )
+        return out
+
+    def _neighbours(self, hit: Hit) -> list[str]:
+        """Return the ids of the chunks before and after one."""
+        document, ordinal = hit.payload["document"], hit.payload["ordinal"]
         return [
-            {
-                "text": hit.payload["text"],
-                "score": round(hit.score, 4),
-                "index": name,
-                "document": hit.payload["document"],
-                "title": hit.payload["title"],
-                "uri": hit.payload["uri"],
-                "location": hit.payload["spans"][0]["location"] if hit.payload["spans"] else {},
-                "context": [texts[id] for id in wanted[hit.id] if id in texts],
-                "chunk_id": hit.id,
-                "header": hit.payload["header"],
-                "path": hit.payload["path"],
-                "spans": hit.payload["spans"],
-                "similarity": round(close.get(hit.id, 0.0), 4),
-            }
-            for hit in hits
+            chunk_id(self._settings.name, document, one)
+            for one in (ordinal - 1, ordinal + 1)
+            if one >= 0
         ]
+
+    async def _with_neighbours(
+        self, hits: Sequence[Hit], principal: Principal | None
+    ) -> dict[str, dict[str, Any]]:
+        """Return what is stored of chunks and of those around them, as far as it is visible."""
+        ids = {id for hit in hits for id in (hit.id, *self._neighbours(hit))}
+        where = self._visible(principal).and_(Ids(tuple(sorted(ids))))
+        found = await self._store.scroll("chunks", where, FIELDS)
+        return {hit.id: hit.payload for hit in found}
+
+    async def _similarities(self, ids: Sequence[str], vector: Vector | None) -> dict[str, float]:
+        """Return the cosine of the question with each chunk, where the model's scale is known."""
+        if vector is None or not self.calibrated:
+            return {}
+        asked = Query(Filter((Ids(tuple(ids)),)), len(ids), dense=(self._space, vector), fields=())
+        [found] = await self._store.query("chunks", [asked])
+        return {hit.id: hit.score for hit in found}

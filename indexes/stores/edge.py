@@ -2,41 +2,53 @@
 
 Two shards, "chunks" and "documents", hold all indexes of a project; `index` is a payload field.
 The rules kept here (write-ahead log on, small upserts, checked vectors, room on the disk) come from
-trials with kill -9, NaN and full disks.
+trials with kill -9, NaN and full disks. The methods do not wait for anything but the engine.
 """
 
 from __future__ import annotations
 
 import json
 import math
+import os
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import qdrant_edge as edge
 
-from indexes.base import Hit, Level, Point, Query, Vector
+from indexes.base import SPARSE, Hit, Kind, Level, Point, Query, Schema, Sparse
 from indexes.errors import StoreError, StoreLockedError, StoreSchemaError
-from indexes.text import tokens
-from indexes.types import Condition, Filter
+from indexes.stores.common import SCHEMA_VERSION, UPSERT, check_query, checked, min_max, numbers
+from indexes.types import AnyOf, Condition, Filter, Ids, Range
 
 __all__ = ["EdgeStore"]
 
-SCHEMA_VERSION = 1
 DBSF: Any = edge.Fusion.Dbsf()  # the stub does not know that a Dbsf is a Fusion
-UPSERT = 256  # the engine keeps the GIL: 10,000 points at once stall every other thread for 330 ms
+FLUSH = 20_000  # points written between two flushes
 MIN_FREE_BYTES = 256 * 2**20  # a full disk kills the process with SIGBUS
-LEXICAL: Mapping[Level, Mapping[str, float]] = {  # vector name → expected length in tokens
-    "chunks": {"text": 300.0},
-    "documents": {"title": 24.0, "terms": 60.0},
+LARGE_BYTES = 2**30  # a shard above this is searched by all cores; below, handing over costs more
+# in settled segments these indexes stay in files: 70 bytes of memory a chunk instead of 290
+KINDS: Mapping[Kind, edge.KeywordIndexParams | edge.FloatIndexParams] = {
+    "keyword": edge.KeywordIndexParams(memory=edge.Memory.Cached),
+    "number": edge.FloatIndexParams(memory=edge.Memory.Cached),
 }
-DENSE: Mapping[Level, Sequence[str]] = {"chunks": ["dense"], "documents": []}
-FIELDS: Mapping[Level, Sequence[str]] = {
-    "chunks": ["index", "document", "access"],
-    "documents": ["index", "document", "access"],
-}
+QUANTIZED = edge.TurboQuantQuantizationConfig(
+    bits=edge.TurboQuantBitSize.Bits4, memory=edge.Memory.Cached
+)
+# by 4 bits a number, then by the true vectors of the best: all that a scan of the true ones finds
+RESCORED = edge.SearchParams(
+    quantization=edge.QuantizationSearchParams(rescore=True, oversampling=4.0)
+)
+# in a small shard there is nothing to win, and the 60th of 60 candidates can differ
+EXACT = edge.SearchParams(quantization=edge.QuantizationSearchParams(ignore=True))
+SETTLE = 100_000  # points written to a level until they are put into settled segments
+SEGMENT_KB = 1_000_000  # of vectors; a merge writes at most that much anew
+MANY = 10_000  # points below which people's filters need no index; making one takes 0.15 s
+COMMON = 50_000  # points of a level from which on a filter that all of them match is left out
+NO_GRAPH = edge.HnswIndexConfig(m=0, ef_construct=4, full_scan_threshold=1)  # HNSW takes minutes
 
 
 class EdgeStore:
@@ -44,8 +56,7 @@ class EdgeStore:
 
     Args:
         path: the folder; it is made if it does not exist.
-        model: the name of the embedding model that its vectors come from.
-        dimension: the length of its vectors.
+        schema: what its points are made of; a store of an older schema gets what is new.
 
     Raises:
         StoreLockedError: another process has it open.
@@ -53,9 +64,14 @@ class EdgeStore:
         StoreError: it cannot be opened.
     """
 
-    def __init__(self, path: Path, *, model: str, dimension: int) -> None:
+    def __init__(self, path: Path, schema: Schema) -> None:
         self._path = path
-        self._dimension = dimension
+        self._shards: dict[Level, edge.EdgeShard] = {}
+        self._nearest: dict[Level, edge.SearchParams] = {}
+        self._schema = Schema({}, {})
+        self._unsettled: dict[Level, int] = dict.fromkeys(SPARSE, 0)
+        self._common: dict[tuple[Level, Condition], bool] = {}
+        self.unflushed = 0
         try:
             path.mkdir(parents=True, exist_ok=True)
         except OSError as error:
@@ -63,26 +79,44 @@ class EdgeStore:
                 f"The folder {str(path)!r} cannot be made: {error.strerror}.",
                 fix="choose a writable folder as [store] path.",
             ) from error
-        self._check_schema({"schema": SCHEMA_VERSION, "model": model, "dimension": dimension})
-        self._shards: dict[Level, edge.EdgeShard] = {}
-        self._bm25 = {
-            name: edge.Bm25(_bm25_config(length))
-            for names in LEXICAL.values()
-            for name, length in names.items()
-        }
-        for level in LEXICAL:
-            self._shards[level] = self._open(level)
-        self._unflushed = 0
+        known = self._known_schema(schema)
+        for level in SPARSE:
+            self._shards[level] = self._open(level, known)
+        self.extend(schema)
 
-    def _check_schema(self, wanted: dict[str, object]) -> None:
+    def extend(self, schema: Schema) -> None:
+        """Add vectors and fields that the store does not have yet.
+
+        Raises:
+            StoreSchemaError: a vector is of another embedding model.
+        """
+        self._check_room()
+        known = self._known_schema(schema)
+        for level, shard in self._shards.items():
+            for name in set(schema.spaces) - set(_vectors(self._path / level)):
+                dimension = schema.spaces[name].dimension
+                with self._translated("refused a new vector"):
+                    shard.update(
+                        edge.UpdateOperation.create_dense_vector(
+                            name, dimension, edge.Distance.Cosine
+                        )
+                    )
+            info = shard.info()
+            for field, kind in schema.fields.items():
+                needed = not field.startswith("meta.") or info.points_count >= MANY
+                if needed and field not in info.payload_schema:
+                    with self._translated(f"refused an index on {field!r} of {level}"):
+                        shard.update(edge.UpdateOperation.create_field_index(field, KINDS[kind]))
+        both = Schema({**known.spaces, **schema.spaces}, {**known.fields, **schema.fields})
+        if both != self._schema or not (self._path / "schema.json").exists():
+            self._schema = both
+            self._write_schema(both)
+
+    def _known_schema(self, wanted: Schema) -> Schema:
+        """Return the schema on the disk; without one, the wanted one."""
         path = self._path / "schema.json"
         if not path.exists():
-            half = path.with_suffix(
-                ".part"
-            )  # a process that dies while writing leaves no broken file
-            half.write_text(json.dumps(wanted), encoding="utf-8")
-            half.replace(path)
-            return
+            return wanted
         try:
             found = json.loads(path.read_text(encoding="utf-8"))
         except (OSError, ValueError) as error:
@@ -90,289 +124,407 @@ class EdgeStore:
                 f"{str(path)!r} cannot be read: {error}.",
                 fix=f"delete {str(self._path)!r} and run `waypost ingest` again.",
             ) from error
-        if found != wanted:
+        cure = f"delete {str(self._path)!r} and run `waypost ingest`, or put the setting back."
+        if found.get("version") != SCHEMA_VERSION:
             raise StoreSchemaError(
-                f"The store in {str(self._path)!r} was made with {found}, and these settings need {wanted}.",
-                fix=f"delete {str(self._path)!r} and run `waypost ingest`, or put the setting back.",
+                f"The store in {str(self._path)!r} has the schema version "
+                f"{found.get('version', 1)!r}, and this version of Waypost needs {SCHEMA_VERSION}.",
+                fix=f"delete {str(self._path)!r} and run `waypost ingest`.",
             )
+        known = Schema.from_dict(found)
+        for name, space in wanted.spaces.items():
+            other = known.spaces.get(name, space)
+            if other != space:
+                raise StoreSchemaError(
+                    f"The store in {str(self._path)!r} holds vectors of the embedding model "
+                    f"{other.model!r} ({other.dimension} numbers), and the settings name "
+                    f"{space.model!r} ({space.dimension} numbers).",
+                    fix=cure,
+                )
+        return known
 
-    def _open(self, level: Level) -> edge.EdgeShard:
+    def _write_schema(self, schema: Schema) -> None:
+        path = self._path / "schema.json"
+        half = path.with_suffix(".part")  # a process that dies while writing leaves no broken file
+        half.write_text(json.dumps({"version": SCHEMA_VERSION, **asdict(schema)}), encoding="utf-8")
+        half.replace(path)
+
+    def _open(self, level: Level, schema: Schema) -> edge.EdgeShard:
         path = self._path / level
+        large = _size(path) > LARGE_BYTES
+        self._nearest[level] = RESCORED if large else EXACT
+        # what the shard has, rather than what schema.json says: a process may die between the two
+        sizes = _vectors(path) or {name: one.dimension for name, one in schema.spaces.items()}
+        config = edge.EdgeConfig(
+            vectors={
+                name: edge.EdgeVectorParams(
+                    size=size,
+                    distance=edge.Distance.Cosine,
+                    # chunks are searched inside a few documents, where scanning them costs nothing
+                    quantization_config=QUANTIZED if level == "documents" else None,
+                    memory=edge.Memory.Cold if large else edge.Memory.Cached,
+                )
+                for name, size in sizes.items()
+            },
+            sparse_vectors={
+                name: edge.EdgeSparseVectorParams(
+                    modifier=edge.Modifier.Idf, memory=edge.Memory.Cold
+                )
+                for name in SPARSE[level]
+            },
+            hnsw_config=NO_GRAPH,
+            optimizers=edge.EdgeOptimizersConfig(
+                indexing_threshold=10_000, max_segment_size=SEGMENT_KB
+            ),
+            max_search_threads=os.cpu_count() or 1 if large else 1,
+            wal_enabled=True,
+        )
         try:
             if (path / "segments").exists():
-                return edge.EdgeShard.load(str(path))
+                return edge.EdgeShard.load(str(path), config)
             path.mkdir(exist_ok=True)
-            shard = edge.EdgeShard.create(str(path), self._config(level))
-            for name in FIELDS[level]:
-                shard.update(
-                    edge.UpdateOperation.create_field_index(name, edge.PayloadSchemaType.Keyword)
-                )
-            return shard
-        except Exception as error:  # the engine raises bare Exception
-            self.close()
+            return edge.EdgeShard.create(str(path), config)
+        except (KeyboardInterrupt, SystemExit):
+            raise
+        except BaseException as error:  # the engine raises bare Exception; a panic is not even one
+            self._close()
             if "WouldBlock" in str(error):
                 raise StoreLockedError(
                     f"The store in {str(self._path)!r} is open in another process.",
-                    fix="end that process (a chat, a server, an ingestion), then try again.",
+                    fix="end that process, then try again.",
                 ) from error
             raise StoreError(
                 f"The store in {str(self._path)!r} cannot be opened: {error}.",
-                fix=f"if it is damaged, delete {str(self._path)!r} and run `waypost ingest` again.",
+                fix=f"if it is damaged, restore a backup, or delete {str(self._path)!r} and run "
+                "`waypost ingest` again.",
             ) from error
 
-    def _config(self, level: Level) -> edge.EdgeConfig:
-        return edge.EdgeConfig(
-            vectors={
-                name: edge.EdgeVectorParams(size=self._dimension, distance=edge.Distance.Cosine)
-                for name in DENSE[level]
-            },
-            sparse_vectors={
-                name: edge.EdgeSparseVectorParams(modifier=edge.Modifier.Idf)
-                for name in LEXICAL[level]
-            },
-            wal_enabled=True,
-        )
+    @contextmanager
+    def _translated(self, what: str) -> Iterator[None]:
+        try:
+            yield
+        except (StoreError, KeyboardInterrupt, SystemExit):
+            raise
+        except BaseException as error:  # the engine raises bare Exception; a panic is not even one
+            raise StoreError(f"The store in {str(self._path)!r} {what}: {error}.") from error
 
-    def upsert(self, level: Level, points: Sequence[Point]) -> None:
-        """Insert or replace points, after checking every one of them."""
+    def _check_room(self) -> None:
         free = shutil.disk_usage(self._path).free
         if free < MIN_FREE_BYTES:
             raise StoreError(
                 f"Only {free // 2**20} MiB are free on the disk of {str(self._path)!r}.",
                 fix=f"make at least {MIN_FREE_BYTES // 2**20} MiB free; nothing was written.",
             )
-        converted = [self._point(level, point) for point in points]
-        for start in range(0, len(converted), UPSERT):
-            self._update(
-                level, edge.UpdateOperation.upsert_points(converted[start : start + UPSERT])
+
+    async def upsert(self, level: Level, points: Sequence[Point]) -> None:
+        """Insert or replace points, after checking every one of them."""
+        self._check_room()
+        sound = checked(level, points, self._schema)
+        with self._translated("refused a write"):
+            converted = [_point(point) for point in sound]
+            # the engine keeps the GIL: 10,000 points at once stall every other thread for 330 ms
+            for start in range(0, len(converted), UPSERT):
+                self._shards[level].update(
+                    edge.UpdateOperation.upsert_points(converted[start : start + UPSERT])
+                )
+        self._keep_common(level, sound)
+        self.unflushed += len(points)
+        self._unsettled[level] += len(points)
+        if self.unflushed >= FLUSH:
+            await self.flush()
+
+    def _keep_common(self, level: Level, points: Sequence[Point]) -> None:
+        """Forget the conditions that all points matched and one of the new ones does not."""
+        for key in [key for key, common in self._common.items() if common and key[0] == level]:
+            if not all(_matches(key[1], point.payload) for point in points):
+                del self._common[key]
+
+    def _lean(self, level: Level, where: Filter) -> Filter:
+        """Leave out the conditions on access and index that every point of a large level matches.
+
+        Of a million documents, the engine takes 110 ms to see that all are public.
+        """
+        kept = [one for one in where.conditions if not self._is_common(level, one)]
+        return where if len(kept) == len(where.conditions) else Filter(tuple(kept))
+
+    def _is_common(self, level: Level, condition: Condition) -> bool:
+        if not isinstance(condition, AnyOf) or condition.field not in {"access", "index"}:
+            return False
+        known = self._common.get((level, condition))
+        if known is None:
+            shard = self._shards[level]
+            total = shard.count(edge.CountRequest(exact=True))
+            matching = edge.Filter(must=[_condition(condition)])
+            known = total >= COMMON and total == shard.count(
+                edge.CountRequest(exact=True, filter=matching)
             )
-        self._unflushed += len(points)
-        if self._unflushed >= 20_000:
-            self.flush()
+            self._common[level, condition] = known
+        return known
 
-    def _point(self, level: Level, point: Point) -> edge.Point:
-        vectors: dict[str, Any] = {}
-        for name, vector in point.dense.items():
-            if name not in DENSE[level] or vector.shape != (self._dimension,):
-                raise StoreError(
-                    f"Point {point.id} has a vector {name!r} of shape {vector.shape}, "
-                    f"not one of {list(DENSE[level])} with {self._dimension} numbers."
-                )
-            if not np.isfinite(vector).all():
-                raise StoreError(f"Point {point.id} has a vector {name!r} that is not finite.")
-            vectors[name] = vector.tolist()
-        for name, text in point.lexical.items():
-            if name not in LEXICAL[level]:
-                raise StoreError(
-                    f"Point {point.id} has a text {name!r}, not one of {list(LEXICAL[level])}."
-                )
-            vectors[name] = self._bm25[name].embed_document(" ".join(tokens(text)))
-        return edge.Point(point.id, vectors, point.payload)
-
-    def delete(self, level: Level, where: Filter) -> None:
+    async def delete(self, level: Level, where: Filter) -> None:
         """Delete the points that match."""
-        self._update(level, edge.UpdateOperation.delete_points_by_filter(_compile(where)))
-
-    def _update(self, level: Level, operation: edge.UpdateOperation) -> None:
-        try:
-            self._shards[level].update(operation)
-        except Exception as error:
-            raise StoreError(
-                f"The store in {str(self._path)!r} refused a write: {error}."
-            ) from error
-
-    def query(self, level: Level, query: Query) -> list[Hit]:
-        """Return the best hits, best first; both branches are filtered and fused in the engine."""
-        where = _compile(query.filter)
-        branches = self._branches(query, where)
-        if not branches:
-            return []
-        if len(branches) == 1:
-            only = branches[0]
-            request = edge.QueryRequest(
-                limit=query.limit,
-                query=only.query,
-                filter=where,
-                params=only.params,
-                with_payload=True,
+        with self._translated("refused a deletion"):
+            self._shards[level].update(
+                edge.UpdateOperation.delete_points_by_filter(_compile(where))
             )
-            return self._hits(level, request)
-        if query.weights is not None:
-            return self._min_max(level, query, branches, where)
-        return self._hits(
-            level,
-            edge.QueryRequest(
-                limit=query.limit, prefetches=branches, query=DBSF, with_payload=True
-            ),
-        )
+        self.unflushed += 1
 
-    def best_scores(self, level: Level, queries: Sequence[Query]) -> list[float]:
-        """Return the best score of each query of one branch, in one pass over the shard."""
-        wheres = [_compile(query.filter) for query in queries]
-        found = [self._branches(q, where) for q, where in zip(queries, wheres, strict=True)]
-        requests = [
-            edge.QueryRequest(limit=1, query=one[0].query, filter=where, params=one[0].params)
-            for one, where in zip(found, wheres, strict=True)
-            if one
-        ]
-        try:
-            answers = iter(self._shards[level].query_batch(edge.QueryBatchRequest(requests)))
-        except Exception as error:
-            raise StoreError(
-                f"The store in {str(self._path)!r} failed to search: {error}."
-            ) from error
-        hits = [next(answers) if one else [] for one in found]
-        return [one[0].score if one else 0.0 for one in hits]
-
-    def _branches(self, query: Query, where: edge.Filter) -> list[edge.Prefetch]:
-        branches: list[edge.Prefetch] = []
-        if query.lexical is not None:
-            name, text = query.lexical
-            sparse = self._bm25[name].embed_query(" ".join(tokens(text)))
-            if sparse.indices:
-                idf = edge.IdfParams(corpus=_compile(query.corpus)) if query.corpus else None
-                branches.append(
-                    edge.Prefetch(
-                        limit=query.candidates,
-                        query=edge.Query.Nearest(sparse, using=name),
-                        filter=where,
-                        params=edge.SearchParams(idf=idf),
-                    )
-                )
-        if query.dense is not None:
-            name, vector = query.dense
-            branches.append(
-                edge.Prefetch(
-                    limit=query.candidates,
-                    query=edge.Query.Nearest(vector.tolist(), using=name),
-                    filter=where,
-                )
+    async def query(self, level: Level, queries: Sequence[Query]) -> list[list[Hit]]:
+        """Return each query's best hits, best first; branches are filtered and fused in the engine."""
+        requests: list[edge.QueryRequest] = []
+        spans: list[int] = []
+        for query in queries:
+            check_query(level, query, self._schema)
+        with self._translated("failed to search"):
+            for query in queries:
+                new = _requests(self._leaner(level, query), self._nearest[level])
+                requests += new
+                spans.append(len(new))
+            answers = (
+                self._shards[level].query_batch(edge.QueryBatchRequest(requests))
+                if requests
+                else []
             )
-        return branches
+            found = [[Hit(str(p.id), p.score, p.payload or {}) for p in one] for one in answers]
+        out: list[list[Hit]] = []
+        for query, span in zip(queries, spans, strict=True):
+            own, found = found[:span], found[span:]
+            if len(own) == 2 and query.weights is not None:
+                out.append(min_max(own, query.weights, query.limit))
+            else:
+                out.append(own[0] if own else [])
+        return out
 
-    def _min_max(
-        self, level: Level, query: Query, branches: Sequence[edge.Prefetch], where: edge.Filter
+    def _leaner(self, level: Level, query: Query) -> Query:
+        corpus = None if query.corpus is None else self._lean(level, query.corpus)
+        if corpus is not None and not corpus.conditions:
+            corpus = None
+        return replace(query, filter=self._lean(level, query.filter), corpus=corpus)
+
+    async def scroll(
+        self, level: Level, where: Filter, fields: Sequence[str] | None = None
     ) -> list[Hit]:
-        totals: dict[str, float] = {}
-        hits: dict[str, Hit] = {}
-        for branch, weight in zip(branches, query.weights or (), strict=True):
-            found = self._hits(
-                level,
-                edge.QueryRequest(
-                    limit=query.candidates, query=branch.query, filter=where, params=branch.params,
-                    with_payload=True,
-                ),
-            )  # fmt: skip
-            low = min((hit.score for hit in found), default=0.0)
-            span = max((hit.score for hit in found), default=0.0) - low
-            for hit in found:
-                part = (hit.score - low) / span if span > 0 else 1.0
-                totals[hit.id] = totals.get(hit.id, 0.0) + weight * part
-                hits[hit.id] = hit
-        best = sorted(totals, key=lambda key: (-totals[key], key))[: query.limit]
-        return [Hit(key, totals[key], hits[key].payload) for key in best]
-
-    def _hits(self, level: Level, request: edge.QueryRequest) -> list[Hit]:
-        try:
-            found = self._shards[level].query(request)
-        except Exception as error:
-            raise StoreError(
-                f"The store in {str(self._path)!r} failed to search: {error}."
-            ) from error
-        return [Hit(str(p.id), p.score, p.payload or {}) for p in found]
-
-    def retrieve(self, level: Level, ids: Sequence[str]) -> list[Hit]:
-        """Return the points with these ids."""
-        records = self._shards[level].retrieve(list(ids), with_payload=True, with_vector=False)
-        return [Hit(str(r.id), 0.0, r.payload or {}) for r in records]
-
-    def similarities(
-        self, level: Level, name: str, vector: Vector, ids: Sequence[str]
-    ) -> dict[str, float]:
-        """Return the cosine of `vector` with the points' vectors of that name."""
-        records: Any = self._shards[level].retrieve(
-            list(ids), with_payload=False, with_vector=[name]
-        )
-        return {
-            str(r.id): float(np.dot(vector, np.asarray(r.vector[name], dtype=np.float32)))
-            for r in records
-            if r.vector and name in r.vector
-        }
-
-    def scroll(self, level: Level, where: Filter) -> list[Hit]:
         """Return every point that matches."""
         out: list[Hit] = []
         offset: Any = None
         while True:
-            records, offset = self._shards[level].scroll(
-                edge.ScrollRequest(
-                    offset=offset, limit=1000, filter=_compile(where), with_payload=True
+            with self._translated("failed to read"):
+                records, offset = self._shards[level].scroll(
+                    edge.ScrollRequest(
+                        offset=offset,
+                        limit=1000,
+                        filter=_compile(where),
+                        with_payload=True if fields is None else list(fields),
+                    )
                 )
-            )
             out += [Hit(str(r.id), 0.0, r.payload or {}) for r in records]
             if offset is None:
                 return out
 
-    def count(self, level: Level, where: Filter) -> int:
-        """Return how many points match."""
-        return self._shards[level].count(edge.CountRequest(exact=True, filter=_compile(where)))
+    async def count(self, level: Level, wheres: Sequence[Filter]) -> list[int]:
+        """Return how many points match each filter."""
+        with self._translated("failed to count"):
+            return [
+                self._shards[level].count(
+                    edge.CountRequest(exact=True, filter=_compile(self._lean(level, where)))
+                )
+                for where in wheres
+            ]
 
-    def idf(self, level: Level, name: str, terms: Sequence[str], corpus: Filter) -> list[float]:
+    async def idf(
+        self, level: Level, name: str, tokens: Sequence[Sparse], corpus: Filter
+    ) -> list[float]:
         """Return each term's inverse document frequency, as the engine counts it.
 
         A search for one term scores idf · weight, and the found point's own vector holds the weight.
         """
-        where = _compile(corpus)
-        params = edge.SearchParams(idf=edge.IdfParams(corpus=where))
-        sparse = [self._bm25[name].embed_query(term) for term in terms]
+        lean = self._lean(level, corpus)
+        where = _compile(lean)
+        idf = edge.IdfParams(corpus=where) if lean.conditions else None
+        params = edge.SearchParams(idf=idf)
+        asked = [token for token in tokens if token.ids]
+        for token in asked:
+            check_query(level, Query(corpus, 1, sparse=(name, token)), self._schema)
         requests = [
             edge.QueryRequest(
-                limit=1, query=edge.Query.Nearest(vector, using=name), filter=where, params=params,
-                with_vector=[name],
+                limit=1, query=edge.Query.Nearest(_sparse(token), using=name), filter=where,
+                params=params, with_vector=[name],
             )
-            for vector in sparse
+            for token in asked
         ]  # fmt: skip
-        answers = (
-            self._shards[level].query_batch(edge.QueryBatchRequest(requests)) if requests else []
-        )
-        out = []
-        for vector, hits in zip(sparse, answers, strict=True):
-            value = 0.0
+        with self._translated("failed to search"):
+            answers = (
+                self._shards[level].query_batch(edge.QueryBatchRequest(requests))
+                if requests
+                else []
+            )
+        known: dict[int, float] = {}
+        for token, hits in zip(asked, answers, strict=True):
             if hits and hits[0].vector:
                 stored: Any = hits[0].vector
                 weights = dict(zip(stored[name].indices, stored[name].values, strict=True))
-                weight = weights.get(vector.indices[0], 0.0)
+                weight = weights.get(token.ids[0], 0.0)
                 value = hits[0].score / weight if weight > 0 else 0.0
-            out.append(value if math.isfinite(value) else 0.0)
-        return out
+                known[token.ids[0]] = value if math.isfinite(value) else 0.0
+        return [known.get(token.ids[0], 0.0) if token.ids else 0.0 for token in tokens]
 
-    def flush(self) -> None:
+    async def export(
+        self, level: Level, after: str | None, limit: int
+    ) -> tuple[list[Point], str | None]:
+        """Return points with their vectors in the order of ids, and the id to go on from."""
+        with self._translated("failed to read"):
+            records, offset = self._shards[level].scroll(
+                edge.ScrollRequest(offset=after, limit=limit, with_payload=True, with_vector=True)
+            )
+        points = []
+        for record in records:
+            vectors: Any = record.vector or {}
+            points.append(
+                Point(
+                    str(record.id),
+                    record.payload or {},
+                    {k: v for k, v in vectors.items() if k not in SPARSE[level]},
+                    {
+                        k: Sparse(v.indices, v.values)
+                        for k, v in vectors.items()
+                        if k in SPARSE[level]
+                    },
+                )
+            )
+        return points, None if offset is None else str(offset)
+
+    async def flush(self) -> None:
         """Write everything to the disk, where it survives a power loss too."""
-        for shard in self._shards.values():
-            shard.flush()
-        self._unflushed = 0
+        with self._translated("failed to flush"):
+            for level, shard in self._shards.items():
+                shard.flush()
+                if self._unsettled[level] >= SETTLE:
+                    # what was written lies in memory, at 1.2 GB a million, until it is settled
+                    shard.optimize()
+                    self._unsettled[level] = 0
+        self.unflushed = 0
+        self._common = {key: True for key, common in self._common.items() if common}
 
-    def close(self) -> None:
+    async def close(self) -> None:
         """Flush and let go of the folder."""
+        self._close()
+
+    def _close(self) -> None:
         for shard in self._shards.values():
             shard.close()
         self._shards.clear()
 
 
-def _bm25_config(average_length: float) -> edge.Bm25Config:
-    """BM25 over tokens that are already made: split at spaces, no stemmer, no stop words."""
-    return edge.Bm25Config(
-        tokenizer=edge.TokenizerType.Whitespace,
-        stemmer=edge.DisabledStemmer(),
-        stopwords=edge.StopwordsSet(languages=set(), custom=set()),
-        avg_len=average_length,
-        max_token_len=64,
-    )
+def _point(point: Point) -> edge.Point:
+    vectors: dict[str, Any] = {
+        **point.dense,
+        **{name: _sparse(sparse) for name, sparse in point.sparse.items()},
+    }
+    return edge.Point(point.id, vectors, point.payload)
+
+
+def _requests(query: Query, nearest: edge.SearchParams) -> list[edge.QueryRequest]:
+    """Return what the engine is asked: one request, or one a branch where they are fused here."""
+    where = _compile(query.filter)
+    branches = _branches(query, where, nearest)
+    payload: Any = True if query.fields is None else list(query.fields)
+    if len(branches) == 2 and query.weights is None:
+        return [
+            edge.QueryRequest(
+                limit=query.limit, prefetches=branches, query=DBSF, with_payload=payload
+            )
+        ]
+    limit = query.limit if len(branches) == 1 else query.candidates
+    return [
+        edge.QueryRequest(
+            limit=limit,
+            query=branch.query,
+            filter=where,
+            params=branch.params,
+            with_payload=payload,
+        )
+        for branch in branches
+    ]
+
+
+def _branches(query: Query, where: edge.Filter, nearest: edge.SearchParams) -> list[edge.Prefetch]:
+    branches: list[edge.Prefetch] = []
+    if query.sparse is not None and query.sparse[1].ids:
+        name, sparse = query.sparse
+        idf = edge.IdfParams(corpus=_compile(query.corpus)) if query.corpus else None
+        branches.append(
+            edge.Prefetch(
+                limit=query.candidates,
+                query=edge.Query.Nearest(_sparse(sparse), using=name),
+                filter=where,
+                params=edge.SearchParams(idf=idf),
+            )
+        )
+    if query.dense is not None:
+        name, vector = query.dense
+        branches.append(
+            edge.Prefetch(
+                limit=query.candidates,
+                query=edge.Query.Nearest(numbers(vector), using=name),
+                filter=where,
+                params=nearest,
+            )
+        )
+    return branches
+
+
+def _sparse(vector: Sparse) -> edge.SparseVector:
+    return edge.SparseVector(indices=list(vector.ids), values=list(vector.weights))
 
 
 def _compile(where: Filter) -> edge.Filter:
     return edge.Filter(must=[_condition(condition) for condition in where.conditions])
 
 
-def _condition(condition: Condition) -> edge.FieldCondition:
-    return edge.FieldCondition(condition.field, match=edge.MatchAny(list(condition.values)))
+def _matches(condition: Condition, payload: Mapping[str, Any]) -> bool:
+    if not isinstance(condition, AnyOf):
+        return False
+    value = payload.get(condition.field)
+    values = value if isinstance(value, list) else [value]
+    return not set(values).isdisjoint(condition.values)
+
+
+def _condition(condition: Condition) -> edge.FieldCondition | edge.HasIdCondition | edge.Filter:
+    if isinstance(condition, Ids):
+        return edge.HasIdCondition(set(condition.values))
+    if isinstance(condition, Range):
+        return _range(condition)
+    words = [value for value in condition.values if isinstance(value, str)]
+    named = edge.FieldCondition(condition.field, match=edge.MatchAny(words))
+    # numbers have a range index, and 3 is 3.0
+    equal = [
+        _range(Range(condition.field, gte=value, lte=value))
+        for value in condition.values
+        if not isinstance(value, str)
+    ]
+    if not equal:
+        return named
+    return edge.Filter(should=[*([named] if words else []), *equal])
+
+
+def _range(condition: Range) -> edge.FieldCondition:
+    return edge.FieldCondition(
+        condition.field,
+        range=edge.RangeFloat(
+            gte=condition.gte, gt=condition.gt, lte=condition.lte, lt=condition.lt
+        ),
+    )
+
+
+def _vectors(path: Path) -> dict[str, int]:
+    """Return the dense vectors that a shard has, with their lengths; none if there is no shard."""
+    try:
+        config = json.loads((path / "edge_config.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}  # a missing or broken shard is told of when it is opened
+    return {name: one["size"] for name, one in config.get("vectors", {}).items()}
+
+
+def _size(path: Path) -> int:
+    """Return how much of the disk a folder takes; the engine's files are sparse."""
+    return sum(file.stat().st_blocks * 512 for file in path.rglob("*") if file.is_file())

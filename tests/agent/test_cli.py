@@ -16,6 +16,8 @@ import pytest
 
 from agent import Answer, Passage, Route, Waypost
 from agent.settings import load
+from indexes.base import Schema
+from indexes.stores.edge import EdgeStore
 from tests.agent.tiny import runs, write_tiny_project
 
 ROOT = Path(__file__).parent.parent.parent
@@ -286,9 +288,11 @@ def test_mistakes(
 
 @pytest.mark.parametrize("command", [["ask", "Hi"], ["documents"]])
 async def test_store_in_use(tmp_path: Path, command: list[str]) -> None:
-    """A store that another process holds is a failure that may pass, not a mistake."""
-    async with Waypost.open(write_tiny_project(tmp_path)):
-        done = await asyncio.to_thread(waypost, *command, "--project", tmp_path, "--json")
+    """A store that another process keeps to itself is a failure that may pass, not a mistake."""
+    folder = write_tiny_project(tmp_path) / ".waypost" / "store"
+    store = EdgeStore(folder, Schema({}, {}))
+    done = await asyncio.to_thread(waypost, *command, "--project", tmp_path, "--json")
+    await store.close()
     assert (done.returncode, done.stdout) == (1, "")
     error = json.loads(done.stderr)
     assert (error["error"], error["retryable"]) == ("store_locked", True)

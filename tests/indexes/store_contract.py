@@ -1,41 +1,53 @@
 """What every store must do, as tests.
 
 A new engine inherits `StoreContract`, or `EmbeddedStoreContract` if it lives in a local folder, and
-overrides the fixture `opener` with a function of a module's top level: other processes import it.
+overrides the fixture `opener`. An engine without folders takes the path as the store's name.
 """
 
 from __future__ import annotations
 
+import asyncio
 import math
-import signal
+import shutil
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
-from contextlib import closing
+import tempfile
+import uuid
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Protocol
+from typing import Any, TypeAlias
 
 import numpy as np
 import pytest
+import pytest_asyncio
 
-from indexes.base import Hit, Point, Query, Store, Vector, chunk_id, document_id
+from indexes.base import (
+    Hit,
+    Level,
+    Point,
+    Query,
+    Schema,
+    Space,
+    Sparse,
+    Store,
+    Vector,
+    chunk_id,
+    document_id,
+)
 from indexes.errors import StoreError, StoreLockedError, StoreSchemaError
-from indexes.types import Condition, Filter
+from indexes.lexical import encode_document, encode_query, encode_term
+from indexes.stores.edge import EdgeStore
+from indexes.types import AnyOf, Condition, Filter, Ids, Range
 
+ROOT = Path(__file__).parents[2]
 DIMENSION = 4
+SCHEMA = Schema(
+    {"dense": Space("m", DIMENSION)},
+    {"index": "keyword", "document": "keyword", "access": "keyword", "meta.year": "number"},
+)
 ALL = Filter()
-PUBLIC = Filter((Condition("access", ("*",)),))
-
-
-class OpenStore(Protocol):
-    """Opens a store in a folder."""
-
-    __module__: str
-    __qualname__: str
-
-    def __call__(self, path: Path, model: str = "m", dimension: int = DIMENSION) -> Store:
-        """Return the store, made if there is none."""
-        ...
+PUBLIC = Filter((AnyOf("access", ("*",)),))
+Opener: TypeAlias = Callable[[Path, Schema], Awaitable[Store]]
 
 
 def vector(*numbers: float) -> Vector:
@@ -52,13 +64,14 @@ def chunk(
     index: str = "a",
     document: str = "d",
     access: Sequence[str] = ("*",),
+    **payload: Any,
 ) -> Point:
     """Return a chunk as ingestion writes it."""
     return Point(
         chunk_id(index, document, number),
-        {"index": index, "document": document, "text": text, "access": list(access)},
+        {"index": index, "document": document, "text": text, "access": list(access), **payload},
         {} if dense is None else {"dense": dense},
-        {"text": text},
+        {"text": encode_document("text", text)},
     )
 
 
@@ -67,9 +80,14 @@ def said(hits: Sequence[Hit]) -> list[str]:
     return [str(hit.payload["text"]) for hit in hits]
 
 
+def ids(hits: Sequence[Hit | Point]) -> list[str]:
+    """Return the ids of hits."""
+    return [hit.id for hit in hits]
+
+
 def lexical(text: str, limit: int = 10, where: Filter = ALL) -> Query:
     """Return a BM25 search."""
-    return Query(where, limit, lexical=("text", text), corpus=where)
+    return Query(where, limit, sparse=("text", encode_query(text)), corpus=where)
 
 
 def dense(towards: Vector, limit: int = 10, where: Filter = ALL) -> Query:
@@ -77,90 +95,194 @@ def dense(towards: Vector, limit: int = 10, where: Filter = ALL) -> Query:
     return Query(where, limit, dense=("dense", towards))
 
 
+def hybrid(text: str, towards: Vector, limit: int = 10, where: Filter = ALL, **more: Any) -> Query:
+    """Return a search by both."""
+    return Query(
+        where,
+        limit,
+        sparse=("text", encode_query(text)),
+        dense=("dense", towards),
+        corpus=where,
+        **more,
+    )
+
+
+async def ask(store: Store, query: Query, level: Level = "chunks") -> list[Hit]:
+    """Return the hits of one query."""
+    (hits,) = await store.query(level, [query])
+    return hits
+
+
+async def size(store: Store, where: Filter = ALL, level: Level = "chunks") -> int:
+    """Return how many points match."""
+    (found,) = await store.count(level, [where])
+    return found
+
+
+async def exported(store: Store, limit: int = 1000, level: Level = "chunks") -> list[Point]:
+    """Return all points with their vectors, read page by page."""
+    out: list[Point] = []
+    after: str | None = None
+    while True:
+        points, after = await store.export(level, after, limit)
+        assert len(points) <= limit
+        out += points
+        if after is None:
+            return out
+
+
+def assert_equal(found: Sequence[Point], expected: Sequence[Point]) -> None:
+    """Check that points have the same ids, payloads and vectors, in the same order."""
+    assert ids(found) == ids(expected)
+    for one, other in zip(found, expected, strict=True):
+        assert one.payload == other.payload
+        assert set(one.dense) == set(other.dense)
+        for name, own in one.dense.items():
+            assert list(own) == pytest.approx(list(other.dense[name]), abs=1e-6)
+        assert {k: _weights(v) for k, v in one.sparse.items()} == {
+            k: pytest.approx(_weights(v), abs=1e-6) for k, v in other.sparse.items()
+        }
+
+
+def _weights(sparse: Sparse) -> dict[int, float]:
+    return dict(zip(sparse.ids, sparse.weights, strict=True))
+
+
 SAMPLE = (
-    chunk(0, "噪声防治措施", vector(1, 0, 0, 0)),
-    chunk(1, "shield tunnelling schedule", vector(0, 1, 0, 0)),
-    chunk(2, "扬尘与噪声监测计划 每月一次", vector(3, 4, 0, 0), document="e"),
-    chunk(3, "内部噪声投诉", vector(4, 3, 0, 0), index="b", access=("finance",)),
+    chunk(0, "噪声防治措施", vector(1, 0, 0, 0), tags=["x", "y"], n=[1, 2], meta={"year": 2022.0}),
+    chunk(1, "shield tunnelling schedule", vector(0, 1, 0, 0), tags="x", n=3, meta={"year": 2023}),
+    chunk(2, "扬尘与噪声监测计划 每月一次", vector(3, 4, 0, 0), document="e", meta={"year": 2024}),
+    chunk(3, "内部噪声投诉", vector(4, 3, 0, 0), index="b", access=("finance",), n=4.5, flag=True),
 )
+BAD = {
+    "nan": Point(chunk_id("a", "d", 99), {}, {"dense": np.array([1, np.nan, 0, 0], np.float32)}),
+    "infinity": Point(chunk_id("a", "d", 99), {}, {"dense": [1.0, math.inf, 0.0, 0.0]}),
+    "dimension": Point(chunk_id("a", "d", 99), {}, {"dense": np.ones(DIMENSION + 1, np.float32)}),
+    "shape": Point(chunk_id("a", "d", 99), {}, {"dense": np.ones((1, DIMENSION), np.float32)}),
+    "dense name": Point(chunk_id("a", "d", 99), {}, {"colour": np.ones(DIMENSION, np.float32)}),
+    "sparse name": Point(chunk_id("a", "d", 99), {}, {}, {"title": Sparse([1], [1.0])}),
+    "sparse nan": Point(chunk_id("a", "d", 99), {}, {}, {"text": Sparse([1], [math.nan])}),
+    "sparse lengths": Point(chunk_id("a", "d", 99), {}, {}, {"text": Sparse([1, 2], [1.0])}),
+    "sparse twice": Point(chunk_id("a", "d", 99), {}, {}, {"text": Sparse([1, 1], [1.0, 1.0])}),
+    "sparse id": Point(chunk_id("a", "d", 99), {}, {}, {"text": Sparse([2**32], [1.0])}),
+    "id": Point("chunk-99", {}),
+}
+
+
+@pytest.fixture(scope="session")
+def disk() -> Iterator[Path]:
+    """Return a folder for stores, in memory if there is room: waiting for a disk proves nothing."""
+    memory = Path("/dev/shm")
+    roomy = memory.is_dir() and shutil.disk_usage(memory).free > 2**30
+    with tempfile.TemporaryDirectory(
+        prefix="waypost-", dir=memory if roomy else None, ignore_cleanup_errors=True
+    ) as folder:  # owners may still linger
+        yield Path(folder)
+
+
+@pytest.fixture
+def folder(disk: Path) -> Path:
+    """Return the path of a store that does not exist yet."""
+    return disk / uuid.uuid4().hex / "store"
 
 
 class StoreContract:
     """The behaviour of any store; `store` is an empty one."""
 
-    @pytest.fixture
-    def opener(self) -> OpenStore:
+    @pytest_asyncio.fixture(scope="class", loop_scope="session")
+    @classmethod
+    async def opener(cls) -> AsyncIterator[Opener]:
         """Return the function that opens the engine under test; override this."""
         raise NotImplementedError
+        yield
 
-    @pytest.fixture
-    def store(self, opener: OpenStore, tmp_path: Path) -> Iterator[Store]:
-        """Open an empty store and close it afterwards."""
-        with closing(opener(tmp_path / "store")) as opened:
-            yield opened
+    @pytest_asyncio.fixture(scope="class", loop_scope="session")
+    @classmethod
+    async def opened(cls, opener: Opener, disk: Path) -> AsyncIterator[Store]:
+        """Open a store for all tests of the class."""
+        store = await opener(disk / uuid.uuid4().hex, SCHEMA)
+        yield store
+        await store.close()
 
-    @pytest.fixture
-    def filled(self, store: Store) -> Store:
+    @pytest_asyncio.fixture
+    async def store(self, opened: Store) -> Store:
+        """Return an empty store."""
+        await opened.delete("chunks", ALL)
+        await opened.delete("documents", ALL)
+        return opened
+
+    @pytest_asyncio.fixture
+    async def filled(self, store: Store) -> Store:
         """Return a store that holds the sample."""
-        store.upsert("chunks", SAMPLE)
+        await store.upsert("chunks", SAMPLE)
         return store
 
-    def test_empty(self, store: Store) -> None:
+    async def test_empty(self, store: Store) -> None:
         """An empty store answers every question with nothing."""
-        assert store.query("chunks", lexical("噪声")) == []
-        assert store.query("chunks", dense(vector(1, 0, 0, 0))) == []
-        assert store.scroll("documents", ALL) == []
-        assert store.count("chunks", ALL) == 0
-        assert store.idf("chunks", "text", ["噪声"], ALL) == [0.0]
-        store.delete("chunks", ALL)
+        one = vector(1, 0, 0, 0)
+        queries = [lexical("噪声"), dense(one), hybrid("噪声", one)]
+        assert await store.query("chunks", queries) == [[], [], []]
+        assert await store.scroll("documents", ALL) == []
+        assert await store.count("chunks", [ALL, PUBLIC]) == [0, 0]
+        assert await store.idf("chunks", "text", [encode_term("噪声")], ALL) == [0.0]
+        assert await store.export("chunks", None, 10) == ([], None)
+        await store.delete("chunks", ALL)
+        await store.flush()
 
-    def test_nothing_to_write(self, store: Store) -> None:
-        """Writing no points is no error."""
-        store.upsert("chunks", [])
-        assert store.count("chunks", ALL) == 0
+    async def test_nothing_asked(self, filled: Store) -> None:
+        """No points, queries, filters and terms are no error."""
+        await filled.upsert("chunks", [])
+        assert await filled.query("chunks", []) == []
+        assert await filled.count("chunks", []) == []
+        assert await filled.idf("chunks", "text", [], ALL) == []
+        assert await filled.idf("chunks", "text", [Sparse([], [])], ALL) == [0.0]
 
-    def test_upsert_keeps_payloads(self, filled: Store) -> None:
-        """A point comes back with its id and payload."""
-        (hit,) = filled.retrieve("chunks", [SAMPLE[2].id])
-        assert (hit.id, hit.payload) == (SAMPLE[2].id, SAMPLE[2].payload)
+    async def test_payloads_nest(self, store: Store) -> None:
+        """Spans, empty lists, numbers and Chinese text survive the trip."""
+        payload = {
+            "index": "a", "spans": [{"start": 0, "location": {"page": 3}}], "access": [],
+            "day": 20240131, "share": 0.25, "flag": True, "none": None, "标题": "噪声",
+        }  # fmt: skip
+        await store.upsert("chunks", [Point(chunk_id("a", "d", 0), payload)])
+        (hit,) = await store.scroll("chunks", ALL)
+        assert (hit.id, hit.payload) == (chunk_id("a", "d", 0), payload)
 
-    def test_payloads_nest(self, store: Store) -> None:
-        """Spans, empty lists and Chinese text survive the trip."""
-        payload = {"index": "a", "spans": [{"start": 0, "location": {"page": 3}}], "access": []}
-        store.upsert("chunks", [Point(chunk_id("a", "d", 0), payload)])
-        assert store.scroll("chunks", ALL)[0].payload == payload
-
-    def test_upsert_replaces(self, filled: Store) -> None:
+    async def test_upsert_replaces(self, filled: Store) -> None:
         """A known id's text, vector and payload give way to the new ones."""
-        filled.upsert("chunks", [chunk(0, "财务报表", vector(0, 0, 0, 1))])
-        assert filled.count("chunks", ALL) == len(SAMPLE)
-        assert "财务报表" in said(filled.query("chunks", lexical("财务报表")))
-        assert "噪声防治措施" not in said(filled.query("chunks", lexical("噪声")))
-        assert said(filled.query("chunks", dense(vector(0, 0, 0, 1), 1))) == ["财务报表"]
+        await filled.upsert("chunks", [chunk(0, "财务报表", vector(0, 0, 0, 1))])
+        assert await size(filled) == len(SAMPLE)
+        assert "财务报表" in said(await ask(filled, lexical("财务报表")))
+        assert "噪声防治措施" not in said(await ask(filled, lexical("噪声")))
+        (hit,) = await ask(filled, dense(vector(0, 0, 0, 1), 1))
+        assert (hit.payload["text"], "tags" in hit.payload) == ("财务报表", False)
 
-    def test_delete_takes_what_matches(self, filled: Store) -> None:
+    async def test_delete_takes_what_matches(self, filled: Store) -> None:
         """Deletion takes the points that fulfil all conditions, and no others."""
-        where = Filter((Condition("index", ("a",)), Condition("document", ("d",))))
-        filled.delete("chunks", where)
-        assert filled.count("chunks", where) == 0
-        assert sorted(said(filled.scroll("chunks", ALL))) == sorted(
-            p.payload["text"] for p in SAMPLE[2:]
-        )
-        assert filled.query("chunks", lexical("shield")) == []
+        where = Filter((AnyOf("index", ("a",)), AnyOf("document", ("d",))))
+        await filled.delete("chunks", where)
+        assert await size(filled, where) == 0
+        assert {*ids(await filled.scroll("chunks", ALL))} == {*ids(SAMPLE[2:])}
+        assert await ask(filled, lexical("shield")) == []
 
-    def test_levels_are_apart(self, filled: Store) -> None:
+    async def test_delete_everything(self, filled: Store) -> None:
+        """A filter without conditions matches every point."""
+        await filled.delete("chunks", ALL)
+        assert await size(filled) == 0
+
+    async def test_levels_are_apart(self, filled: Store) -> None:
         """Documents and chunks do not see each other."""
         point = Point(
             document_id("a", "d"),
             {"index": "a", "access": ["*"]},
-            {},
-            {"title": "噪声", "terms": "噪声"},
+            {"dense": vector(1, 0, 0, 0)},
+            {name: encode_document(name, "噪声") for name in ("title", "terms")},
         )
-        filled.upsert("documents", [point])
-        assert filled.count("documents", ALL) == 1
-        assert filled.count("chunks", ALL) == len(SAMPLE)
-        (hit,) = filled.query("documents", Query(ALL, 5, lexical=("terms", "噪声"), corpus=ALL))
-        assert hit.id == point.id
+        await filled.upsert("documents", [point])
+        assert await size(filled, level="documents") == 1
+        assert await size(filled) == len(SAMPLE)
+        query = Query(ALL, 5, sparse=("terms", encode_query("噪声")), corpus=ALL)
+        assert ids(await ask(filled, query, "documents")) == [point.id]
+        assert ids(await ask(filled, dense(vector(1, 1, 0, 0)), "documents")) == [point.id]
 
     @pytest.mark.parametrize(
         ("text", "best"),
@@ -171,311 +293,409 @@ class StoreContract:
             ("SHIELD", "shield tunnelling schedule"),
         ],
     )
-    def test_lexical_search(self, filled: Store, text: str, best: str) -> None:
-        """Words meet across traditional writing, case and inflection, best first."""
-        hits = filled.query("chunks", lexical(text))
+    async def test_sparse_search(self, filled: Store, text: str, best: str) -> None:
+        """The points that share most and rarest terms come first."""
+        hits = await ask(filled, lexical(text))
         assert said(hits)[0] == best
         assert [h.score for h in hits] == sorted((h.score for h in hits), reverse=True)
 
     @pytest.mark.parametrize("text", ["", "？！", "龘"])
-    def test_lexical_search_without_a_known_term(self, filled: Store, text: str) -> None:
+    async def test_sparse_search_without_a_known_term(self, filled: Store, text: str) -> None:
         """A query that shares no term with any point finds none."""
-        assert filled.query("chunks", lexical(text)) == []
+        assert await ask(filled, lexical(text)) == []
 
-    def test_dense_search(self, filled: Store) -> None:
+    async def test_weights_of_a_query_count(self, filled: Store) -> None:
+        """A term of twice the weight scores twice as much."""
+        once = encode_query("shield")
+        twice = Sparse(once.ids, [2 * weight for weight in once.weights])
+        found = await filled.query(
+            "chunks", [Query(ALL, 1, sparse=("text", one), corpus=ALL) for one in (once, twice)]
+        )
+        assert found[1][0].score == pytest.approx(2 * found[0][0].score, rel=1e-4)
+
+    async def test_dense_search(self, filled: Store) -> None:
         """Points come by cosine, and it is their score."""
-        hits = filled.query("chunks", dense(vector(1, 0, 0, 0)))
-        assert [h.id for h in hits] == [SAMPLE[i].id for i in (0, 3, 2, 1)]
+        hits = await ask(filled, dense(vector(1, 0, 0, 0)))
+        assert ids(hits) == [SAMPLE[i].id for i in (0, 3, 2, 1)]
         assert [h.score for h in hits] == pytest.approx([1.0, 0.8, 0.6, 0.0], abs=1e-5)
 
-    def test_hybrid_search_uses_both_branches(self, filled: Store) -> None:
+    async def test_hybrid_search_uses_both_branches(self, filled: Store) -> None:
         """What only one branch finds is there, and what both find comes first."""
-        query = Query(
-            ALL, 10, lexical=("text", "噪声监测"), dense=("dense", vector(0, 1, 0, 0)), corpus=ALL
-        )
-        hits = said(filled.query("chunks", query))
+        hits = said(await ask(filled, hybrid("噪声监测", vector(0, 1, 0, 0))))
         assert hits[0] == "扬尘与噪声监测计划 每月一次"
         assert "shield tunnelling schedule" in hits
         assert len(hits) == len(set(hits)) == len(SAMPLE)
+
+    async def test_hybrid_search_without_a_term(self, filled: Store) -> None:
+        """With one branch empty the other one's order and scores stand."""
+        hits = await ask(filled, hybrid("？", vector(1, 0, 0, 0)))
+        assert [h.score for h in hits] == pytest.approx([1.0, 0.8, 0.6, 0.0], abs=1e-5)
 
     @pytest.mark.parametrize(
         ("weights", "best"),
         [((1.0, 0.0), "噪声防治措施"), ((0.0, 1.0), "shield tunnelling schedule")],
     )
-    def test_weights_decide(self, filled: Store, weights: tuple[float, float], best: str) -> None:
+    async def test_weights_decide(
+        self, filled: Store, weights: tuple[float, float], best: str
+    ) -> None:
         """A branch with all the weight decides alone."""
-        query = Query(
-            ALL,
-            4,
-            lexical=("text", "防治措施"),
-            dense=("dense", vector(0, 1, 0, 0)),
-            corpus=ALL,
-            weights=weights,
-        )
-        hits = filled.query("chunks", query)
+        hits = await ask(filled, hybrid("防治措施", vector(0, 1, 0, 0), 4, weights=weights))
         assert said(hits)[0] == best
         assert hits[0].score == pytest.approx(1.0)
 
-    def test_weights_scale_to_the_whole_range(self, store: Store) -> None:
+    async def test_weights_scale_to_the_whole_range(self, store: Store) -> None:
         """In each branch the best point counts as 1 and the worst as 0."""
-        store.upsert(
-            "chunks",
-            [
-                chunk(0, "噪声 噪声", vector(0, 1, 0, 0)),
-                chunk(1, "噪声 其他 文字 很多", vector(1, 0, 0, 0)),
-            ],
-        )
-        query = Query(
-            ALL,
-            2,
-            lexical=("text", "噪声"),
-            dense=("dense", vector(1, 0, 0, 0)),
-            corpus=ALL,
-            weights=(0.6, 0.4),
-        )
-        assert [h.score for h in store.query("chunks", query)] == pytest.approx([0.6, 0.4])
+        points = [
+            chunk(0, "噪声 噪声", vector(0, 1, 0, 0)),
+            chunk(1, "噪声 其他 文字 很多", vector(1, 0, 0, 0)),
+        ]
+        await store.upsert("chunks", points)
+        hits = await ask(store, hybrid("噪声", vector(1, 0, 0, 0), 2, weights=(0.6, 0.4)))
+        assert [h.score for h in hits] == pytest.approx([0.6, 0.4])
 
     @pytest.mark.parametrize("weights", [None, (0.5, 0.5)])
-    def test_filters_hold_before_the_top_k(
+    async def test_filters_hold_before_the_top_k(
         self, store: Store, weights: tuple[float, float] | None
     ) -> None:
         """A hundred better points that may not be seen do not push out the one that may."""
-        hidden = [
-            chunk(i, "噪声 噪声 噪声", vector(1, 0, 0, 0), access=("secret",)) for i in range(100)
+        one = vector(1, 0, 0, 0)
+        hidden = [chunk(i, "噪声 噪声 噪声", one, access=("secret",)) for i in range(100)]
+        seen = chunk(100, "施工期的噪声与其他很多文字", vector(1, 9, 0, 0))
+        await store.upsert("chunks", [*hidden, seen])
+        queries = [
+            hybrid("噪声", one, 1, PUBLIC, candidates=10, weights=weights),
+            lexical("噪声", 1, PUBLIC),
+            dense(one, 1, PUBLIC),
         ]
-        store.upsert(
-            "chunks", [*hidden, chunk(100, "施工期的噪声与其他很多文字", vector(1, 9, 0, 0))]
-        )
-        both = Query(
-            PUBLIC,
-            1,
-            lexical=("text", "噪声"),
-            dense=("dense", vector(1, 0, 0, 0)),
-            corpus=PUBLIC,
-            candidates=10,
-            weights=weights,
-        )
-        one = [lexical("噪声", 1, PUBLIC), dense(vector(1, 0, 0, 0), 1, PUBLIC)]
-        for query in (both, *one):
-            assert said(store.query("chunks", query)) == ["施工期的噪声与其他很多文字"]
+        for hits in await store.query("chunks", queries):
+            assert ids(hits) == [seen.id]
 
     @pytest.mark.parametrize(
         ("conditions", "numbers"),
         [
             ((), [0, 1, 2, 3]),
-            ((Condition("index", ("a",)),), [0, 1, 2]),
-            ((Condition("access", ("*", "finance")),), [0, 1, 2, 3]),
-            ((Condition("index", ("a", "b")), Condition("document", ("e",))), [2]),
-            ((Condition("index", ("b",)), Condition("access", ("*",))), []),
-            ((Condition("document", ()),), []),
+            ((AnyOf("index", ("a",)),), [0, 1, 2]),
+            ((AnyOf("access", ("*", "finance")),), [0, 1, 2, 3]),
+            ((AnyOf("index", ("a", "b")), AnyOf("document", ("e",))), [2]),
+            ((AnyOf("index", ("b",)), AnyOf("access", ("*",))), []),
+            ((AnyOf("document", ()),), []),
+            ((AnyOf("missing", ("a",)),), []),
+            ((AnyOf("tags", ("x",)),), [0, 1]),
+            ((AnyOf("tags", ("y", "z")),), [0]),
+            ((AnyOf("n", (2, 3)),), [0, 1]),
+            ((AnyOf("meta.year", (2022, 2024)),), [0, 2]),
+            ((AnyOf("n", ("x", 3)),), [1]),
+            ((AnyOf("tags", (2023,)),), []),
+            ((Range("meta.year", gte=2023),), [1, 2]),
+            ((Range("meta.year", gt=2023),), [2]),
+            ((Range("meta.year", lte=2023),), [0, 1]),
+            ((Range("meta.year", lt=2023),), [0]),
+            ((Range("meta.year", gte=2022.5, lt=2024),), [1]),
+            ((Range("meta.year", gt=2022, lte=2024), AnyOf("document", ("d",))), [1]),
+            ((Range("meta.year", gte=2025),), []),
+            ((Range("n", gte=2, lt=4),), [0, 1]),
+            ((Range("n", gt=4),), [3]),
+            ((Range("flag", gte=0),), []),
+            ((Range("index", gte=0),), []),
+            ((Ids((SAMPLE[1].id, SAMPLE[3].id, chunk_id("x", "y", 0))),), [1, 3]),
+            ((Ids((SAMPLE[1].id, SAMPLE[3].id)), AnyOf("index", ("a",))), [1]),
+            ((Ids(()),), []),
         ],
     )
-    def test_filters(
+    async def test_filters(
         self, filled: Store, conditions: tuple[Condition, ...], numbers: list[int]
     ) -> None:
-        """All conditions hold, each for any of its values; of no values none."""
+        """All conditions hold, each for any of its values, whichever way it is asked."""
         where = Filter(conditions)
         expected = {SAMPLE[i].id for i in numbers}
-        assert {hit.id for hit in filled.scroll("chunks", where)} == expected
-        assert {
-            h.id for h in filled.query("chunks", dense(vector(1, 1, 0, 0), 10, where))
-        } == expected
-        assert filled.count("chunks", where) == len(expected)
+        assert {*ids(await filled.scroll("chunks", where))} == expected
+        assert {*ids(await ask(filled, dense(vector(1, 1, 0, 0), 10, where)))} == expected
+        assert {*ids(await ask(filled, hybrid("噪声", vector(1, 1, 0, 0), 10, where)))} == expected
+        assert await size(filled, where) == len(expected)
 
-    def test_points_without_access_are_nobodys(self, store: Store) -> None:
+    async def test_points_without_access_are_nobodys(self, store: Store) -> None:
         """An empty access list matches no group."""
-        store.upsert("chunks", [chunk(0, "噪声", vector(1, 0, 0, 0), access=())])
-        assert store.query("chunks", lexical("噪声", where=PUBLIC)) == []
-        assert store.count("chunks", PUBLIC) == 0
+        await store.upsert("chunks", [chunk(0, "噪声", vector(1, 0, 0, 0), access=())])
+        assert await ask(store, lexical("噪声", where=PUBLIC)) == []
+        assert await size(store, PUBLIC) == 0
 
-    def test_limit(self, filled: Store) -> None:
+    @pytest.mark.parametrize("limit", [0, 1, 2])
+    async def test_limit(self, filled: Store, limit: int) -> None:
         """Never more hits than asked for."""
-        assert len(filled.query("chunks", dense(vector(1, 1, 0, 0), 2))) == 2
-
-    def test_idf_ranks_rare_terms_above_common_ones(self, filled: Store) -> None:
-        """The rarer a term the larger its number; an absent one has 0."""
-        rare, common, absent = filled.idf("chunks", "text", ["shield", "噪声", "龘"], ALL)
-        assert rare > common > absent == 0.0
-        assert math.isfinite(rare)
-
-    def test_idf_counts_over_the_corpus_alone(self, filled: Store) -> None:
-        """A term that only others may see is absent, so its number tells nobody that it exists."""
-        assert filled.idf("chunks", "text", ["投诉"], ALL)[0] > 0
-        assert filled.idf("chunks", "text", ["投诉"], PUBLIC) == [0.0]
-
-    def test_corpus_is_apart_from_the_filter(self, filled: Store) -> None:
-        """A search in one index can count its terms over a larger corpus."""
-        where = Filter((Condition("document", ("e",)),))
-        narrow = Query(where, 1, lexical=("text", "噪声"), corpus=where)
-        wide = Query(where, 1, lexical=("text", "扬尘"), corpus=ALL)
-        assert filled.query("chunks", wide)[0].score > filled.query("chunks", narrow)[0].score
-
-    def test_best_scores_are_those_of_the_queries(self, filled: Store) -> None:
-        """Many questions at once score as one by one, 0 where nothing is found."""
-        other = Filter((Condition("index", ("b",)),))
+        one = vector(1, 1, 0, 0)
         queries = [
+            dense(one, limit), lexical("噪声", limit), hybrid("噪声", one, limit),
+            hybrid("噪声", one, limit, weights=(0.5, 0.5)),
+        ]  # fmt: skip
+        assert [len(hits) for hits in await filled.query("chunks", queries)] == [limit] * 4
+
+    @pytest.mark.parametrize(
+        ("fields", "payload"),
+        [
+            (None, SAMPLE[0].payload),
+            ((), {}),
+            (("text", "meta.year"), {"text": "噪声防治措施", "meta": {"year": 2022.0}}),
+            (("missing",), {}),
+        ],
+    )
+    async def test_fields(
+        self, filled: Store, fields: tuple[str, ...] | None, payload: dict[str, Any]
+    ) -> None:
+        """Only the fields asked for come back; None stands for all of them."""
+        one = vector(1, 0, 0, 0)
+        queries = [
+            Query(ALL, 1, dense=("dense", one), fields=fields),
+            hybrid("防治措施", one, 1, fields=fields),
+            hybrid("防治措施", one, 1, fields=fields, weights=(0.5, 0.5)),
+        ]
+        for (hit,) in await filled.query("chunks", queries):
+            assert hit.payload == payload
+        (hit,) = await filled.scroll("chunks", Filter((Ids((SAMPLE[0].id,)),)), fields)
+        assert hit.payload == payload
+
+    async def test_idf_ranks_rare_terms_above_common_ones(self, filled: Store) -> None:
+        """The rarer a term the larger its number; an absent one has 0."""
+        terms = [encode_term(term) for term in ("shield", "噪声", "龘")]
+        rare, common, absent = await filled.idf("chunks", "text", terms, ALL)
+        assert rare == pytest.approx(math.log((4 - 1 + 0.5) / (1 + 0.5) + 1), rel=1e-4)
+        assert common == pytest.approx(math.log((4 - 3 + 0.5) / (3 + 0.5) + 1), rel=1e-4)
+        assert absent == 0.0
+
+    async def test_idf_counts_over_the_corpus_alone(self, filled: Store) -> None:
+        """A term that only others may see is absent, so its number tells nobody that it exists."""
+        term = [encode_term("投诉")]
+        assert (await filled.idf("chunks", "text", term, ALL))[0] > 0
+        assert await filled.idf("chunks", "text", term, PUBLIC) == [0.0]
+
+    async def test_corpus_is_apart_from_the_filter(self, filled: Store) -> None:
+        """A search in one document can count its terms over a larger corpus."""
+        where = Filter((AnyOf("document", ("e",)),))
+        scores = [
+            (await ask(filled, Query(where, 1, sparse=("text", encode_query("扬尘")), corpus=over)))
+            for over in (where, ALL)
+        ]
+        assert scores[1][0].score > scores[0][0].score > 0
+
+    async def test_many_queries_at_once(self, filled: Store) -> None:
+        """Each of many queries is answered as it would be alone, in their order."""
+        other = Filter((AnyOf("index", ("b",)),))
+        one = vector(1, 0, 0, 0)
+        kinds = [
             lexical("噪声"),
             lexical("龘"),
             lexical(""),
-            dense(vector(1, 0, 0, 0), where=other),
+            dense(one, where=other),
+            hybrid("噪声监测", one, 3),
+            hybrid("噪声监测", one, 3, weights=(0.3, 0.7)),
             lexical("噪声", where=PUBLIC),
         ]
-        alone = [filled.query("chunks", query) for query in queries]
-        best = [hits[0].score if hits else 0.0 for hits in alone]
-        assert filled.best_scores("chunks", queries) == pytest.approx(best)
-        assert [score > 0 for score in best] == [True, False, False, True, True]
+        alone = [await ask(filled, query) for query in kinds]
+        found = await filled.query("chunks", kinds * 30)
+        assert [ids(hits) for hits in found] == [ids(hits) for hits in alone] * 30
+        assert [bool(hits) for hits in alone] == [True, False, False, True, True, True, True]
 
-    def test_best_scores_of_nothing(self, filled: Store) -> None:
-        """No questions, or none with words, are no error."""
-        assert filled.best_scores("chunks", []) == []
-        assert filled.best_scores("chunks", [lexical("？"), lexical("")]) == [0.0, 0.0]
+    async def test_counts_of_many_filters(self, filled: Store) -> None:
+        """Each filter has its own count."""
+        b = Filter((AnyOf("index", ("b",)),))
+        assert await filled.count("chunks", [ALL, PUBLIC, b, ALL]) == [4, 3, 1, 4]
 
-    def test_similarities_are_cosines(self, filled: Store) -> None:
-        """Known ids get their cosine, points without vectors and unknown ids are left out."""
-        filled.upsert("chunks", [chunk(9, "无向量")])
-        ids = [SAMPLE[0].id, SAMPLE[2].id, chunk_id("a", "d", 9), chunk_id("x", "y", 0)]
-        found = filled.similarities("chunks", "dense", vector(1, 0, 0, 0), ids)
-        assert found == pytest.approx({SAMPLE[0].id: 1.0, SAMPLE[2].id: 0.6}, abs=1e-5)
-
-    def test_retrieve_leaves_unknown_ids_out(self, filled: Store) -> None:
-        """Ids that the store does not hold are no error."""
-        found = filled.retrieve("chunks", [chunk_id("x", "y", 0), SAMPLE[1].id])
-        assert [hit.id for hit in found] == [SAMPLE[1].id]
-        assert filled.retrieve("chunks", []) == []
-
-    def test_scroll_returns_everything(self, store: Store) -> None:
+    async def test_scroll_returns_everything(self, store: Store) -> None:
         """More points than any page holds come back, each once."""
         points = [chunk(i, f"第{i}段", vector(1, i, 0, 0)) for i in range(2300)]
-        store.upsert("chunks", points)
-        found = [hit.id for hit in store.scroll("chunks", ALL)]
+        await store.upsert("chunks", points)
+        found = ids(await store.scroll("chunks", ALL))
         assert len(found) == 2300
-        assert set(found) == {point.id for point in points}
-        assert store.count("chunks", ALL) == 2300
+        assert {*found} == {*ids(points)}
+        assert ids(await exported(store, 900)) == sorted(ids(points))
 
-    @pytest.mark.parametrize(
-        "bad",
-        [
-            Point(chunk_id("a", "d", 99), {}, {"dense": np.array([1, np.nan, 0, 0], np.float32)}),
-            Point(chunk_id("a", "d", 99), {}, {"dense": np.array([1, np.inf, 0, 0], np.float32)}),
-            Point(chunk_id("a", "d", 99), {}, {"dense": np.ones(DIMENSION + 1, np.float32)}),
-            Point(chunk_id("a", "d", 99), {}, {"dense": np.ones((1, DIMENSION), np.float32)}),
-            Point(chunk_id("a", "d", 99), {}, {"colour": np.ones(DIMENSION, np.float32)}),
-            Point(chunk_id("a", "d", 99), {}, {}, {"body": "text"}),
-        ],
-        ids=["nan", "infinity", "dimension", "shape", "vector name", "text name"],
-    )
-    def test_bad_points_are_refused_whole(self, filled: Store, bad: Point) -> None:
+    @pytest.mark.parametrize("bad", BAD.values(), ids=BAD)
+    async def test_bad_points_are_refused_whole(self, filled: Store, bad: Point) -> None:
         """One bad point at the end of a batch keeps all of it out, and its id is named."""
         batch = [chunk(i, "新", vector(1, 0, 0, 0), index="new") for i in range(300)]
         with pytest.raises(StoreError, match=bad.id):
-            filled.upsert("chunks", [*batch, bad])
-        assert filled.count("chunks", ALL) == len(SAMPLE)
+            await filled.upsert("chunks", [*batch, bad])
+        assert await size(filled) == len(SAMPLE)
 
-    def test_bad_queries_are_translated(self, filled: Store) -> None:
-        """A question of the wrong dimension is a StoreError, whatever the engine raises."""
-        with pytest.raises(StoreError):
-            filled.query("chunks", dense(vector(1, 0, 0)))
-
-
-KILLED = """
-import os, signal, sys
-from pathlib import Path
-from {module} import {name} as open_store
-from tests.indexes.store_contract import ALL, chunk, vector
-from indexes.types import Condition, Filter
-store = open_store(Path(sys.argv[1]))
-for start in range(0, 900, 300):
-    store.upsert("chunks", [chunk(i, f"第{{i}}段 噪声", vector(1, i, 0, 0)) for i in range(start, start + 300)])
-store.upsert("chunks", [chunk(1000, "要删除", index="gone")])
-store.delete("chunks", Filter((Condition("index", ("gone",)),)))
-os.kill(os.getpid(), signal.SIGKILL)
-"""
-OPENED = """
-import sys
-from pathlib import Path
-from {module} import {name} as open_store
-from indexes.errors import StoreLockedError
-try:
-    open_store(Path(sys.argv[1]))
-except StoreLockedError as error:
-    print(error)
-    sys.exit(7)
-"""
-
-
-def run(script: str, opener: OpenStore, path: Path) -> subprocess.CompletedProcess[str]:
-    """Run a script in a process of its own that can open the same store."""
-    code = script.format(module=opener.__module__, name=opener.__qualname__)
-    root = str(Path(__file__).parents[2])
-    return subprocess.run(
-        [sys.executable, "-c", f"import sys; sys.path.insert(0, {root!r})\n{code}", str(path)],
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
+    @pytest.mark.parametrize(
+        "query",
+        [
+            dense(vector(1, 0, 0)),
+            Query(ALL, 1, dense=("dense", [1.0, math.nan, 0.0, 0.0])),
+            Query(ALL, 1, dense=("colour", [1.0, 0.0, 0.0, 0.0])),
+            Query(ALL, 1, sparse=("title", Sparse([1], [1.0]))),
+            Query(ALL, 1, sparse=("text", Sparse([1, 2], [1.0]))),
+        ],
+        ids=["dimension", "nan", "dense name", "sparse name", "lengths"],
     )
+    async def test_bad_queries_are_refused(self, filled: Store, query: Query) -> None:
+        """A bad question is a StoreError, whatever the engine makes of it, and harms nothing."""
+        with pytest.raises(StoreError):
+            await filled.query("chunks", [lexical("噪声"), query])
+        assert len(await ask(filled, lexical("噪声"))) == 3
+
+    async def test_export_returns_everything_in_order(self, filled: Store) -> None:
+        """Points come page by page in the order of ids, with the vectors that were written."""
+        expected = sorted(SAMPLE, key=lambda point: point.id)
+        assert_equal(await exported(filled, 3), expected)
+        points, after = await filled.export("chunks", expected[2].id, 1)
+        assert (ids(points), after) == ([expected[2].id], expected[3].id)
+
+    async def test_export_moves_to_another_engine_and_back(
+        self, filled: Store, folder: Path
+    ) -> None:
+        """What one engine exports another takes, and exports unchanged."""
+        bare = Point(chunk_id("a", "d", 9), {"index": "a"})
+        await filled.upsert("chunks", [bare])
+        points = await exported(filled)
+        other = EdgeStore(folder, SCHEMA)
+        await other.upsert("chunks", points)
+        assert_equal(await exported(other), points)
+        await filled.delete("chunks", ALL)
+        await filled.upsert("chunks", await exported(other))
+        await other.close()
+        assert_equal(await exported(filled), points)
+        assert said(await ask(filled, lexical("shield"))) == [SAMPLE[1].payload["text"]]
+
+    async def test_reopening_keeps_everything(self, opener: Opener, folder: Path) -> None:
+        """Texts, vectors and payloads are there after a close."""
+        store = await opener(folder, SCHEMA)
+        await store.upsert("chunks", SAMPLE)
+        await store.close()
+        store = await opener(folder, SCHEMA)
+        assert await size(store) == len(SAMPLE)
+        assert said(await ask(store, lexical("shield"))) == [SAMPLE[1].payload["text"]]
+        assert (await ask(store, dense(vector(1, 0, 0, 0))))[0].id == SAMPLE[0].id
+        assert await size(store, PUBLIC) == len(SAMPLE) - 1
+        await store.close()
+
+    async def test_new_spaces_and_fields_are_added(self, opener: Opener, folder: Path) -> None:
+        """A store of an older schema gets the new vectors and fields, and keeps its points."""
+        store = await opener(folder, SCHEMA)
+        await store.upsert("chunks", SAMPLE)
+        await store.close()
+        wide = Schema(
+            {**SCHEMA.spaces, "second": Space("n", 2)}, {**SCHEMA.fields, "meta.place": "keyword"}
+        )
+        store = await opener(folder, wide)
+        new = Point(chunk_id("c", "d", 0), {"meta": {"place": "here"}}, {"second": vector(0, 1)})
+        await store.upsert("chunks", [new])
+        here = Filter((AnyOf("meta.place", ("here",)),))
+        assert await size(store) == len(SAMPLE) + 1
+        found = await store.query(
+            "chunks",
+            [
+                Query(here, 5, dense=("second", vector(1, 1))),
+                Query(ALL, 5, dense=("second", vector(1, 1))),
+                dense(vector(1, 0, 0, 0)),
+            ],
+        )
+        assert [len(hits) for hits in found] == [1, 1, 4]
+        await store.close()
+
+    async def test_fewer_spaces_than_the_store_has(self, opener: Opener, folder: Path) -> None:
+        """A schema that names fewer vectors leaves those that exist alone."""
+        store = await opener(folder, SCHEMA)
+        await store.upsert("chunks", SAMPLE)
+        await store.close()
+        store = await opener(folder, Schema({}, SCHEMA.fields))
+        assert said(await ask(store, lexical("shield"))) == [SAMPLE[1].payload["text"]]
+        await store.close()
+        store = await opener(folder, SCHEMA)
+        assert len(await ask(store, dense(vector(1, 0, 0, 0)))) == len(SAMPLE)
+        await store.close()
+
+    @pytest.mark.parametrize("space", [Space("other", DIMENSION), Space("m", DIMENSION + 1)])
+    async def test_other_model_is_refused(self, opener: Opener, folder: Path, space: Space) -> None:
+        """Vectors of another model are never mixed in; the message says what to do."""
+        await (await opener(folder, SCHEMA)).close()
+        with pytest.raises(StoreSchemaError, match=f"'m' .4 numbers.*{space.model!r}") as caught:
+            await opener(folder, Schema({"dense": space}, SCHEMA.fields))
+        assert "waypost ingest" in caught.value.fix
+        await (await opener(folder, SCHEMA)).close()
+
+    async def test_close_twice(self, opener: Opener, folder: Path) -> None:
+        """Closing a closed store does nothing."""
+        store = await opener(folder, SCHEMA)
+        await store.close()
+        await store.close()
 
 
 class EmbeddedStoreContract(StoreContract):
-    """What a store in a local folder must do besides: last, survive, and belong to one process."""
+    """What a store in a local folder must do besides."""
 
-    def test_reopening_keeps_everything(self, opener: OpenStore, tmp_path: Path) -> None:
-        """Texts, vectors and payloads are there after a close."""
-        with closing(opener(tmp_path / "s")) as store:
-            store.upsert("chunks", SAMPLE)
-        with closing(opener(tmp_path / "s")) as store:
-            assert store.count("chunks", ALL) == len(SAMPLE)
-            assert said(store.query("chunks", lexical("shield"))) == [SAMPLE[1].payload["text"]]
-            assert store.query("chunks", dense(vector(1, 0, 0, 0)))[0].id == SAMPLE[0].id
-            assert store.count("chunks", PUBLIC) == len(SAMPLE) - 1
+    @pytest_asyncio.fixture
+    async def closed(self, opener: Opener, folder: Path) -> Path:
+        """Return the folder of a store that was filled and closed, and that no process has open."""
+        store = EdgeStore(folder, SCHEMA)
+        await store.upsert("chunks", SAMPLE)
+        await store.close()
+        return folder
 
-    def test_kill_loses_nothing(self, opener: OpenStore, tmp_path: Path) -> None:
-        """What an upsert has taken survives kill -9, and what a delete took stays gone."""
-        killed = run(KILLED, opener, tmp_path / "s")
-        assert killed.returncode == -signal.SIGKILL, killed.stderr
-        with closing(opener(tmp_path / "s")) as store:
-            assert store.count("chunks", ALL) == 900
-            assert len(store.query("chunks", lexical("噪声", 1000))) == 900
-            assert store.query("chunks", dense(vector(1, 0, 0, 0), 1))[0].id == chunk_id(
-                "a", "d", 0
-            )
+    async def test_path_that_is_a_file(self, opener: Opener, folder: Path) -> None:
+        """A store cannot be made where a file stands; the message says what to change."""
+        folder.parent.mkdir()
+        folder.touch()  # noqa: ASYNC240
+        for path in (folder, folder / "store"):
+            with pytest.raises(StoreError, match="cannot be made") as caught:
+                await opener(path, SCHEMA)
+            assert "[store] path" in caught.value.fix
 
-    def test_second_process_is_refused(self, opener: OpenStore, tmp_path: Path) -> None:
-        """Another process learns that the store is taken, and may try again later."""
-        with closing(opener(tmp_path / "s")) as store:
-            store.upsert("chunks", SAMPLE)
-            second = run(OPENED, opener, tmp_path / "s")
-            assert second.returncode == 7, second.stderr
-            assert "another process" in second.stdout
-            assert store.count("chunks", ALL) == len(SAMPLE)
-        assert run(OPENED, opener, tmp_path / "s").returncode == 0
+    async def test_missing_folder_is_made(self, opener: Opener, folder: Path) -> None:
+        """The first use makes the folder and those above it."""
+        await (await opener(folder / "a" / "b", SCHEMA)).close()
+        assert (folder / "a" / "b" / "schema.json").exists()
+
+    async def test_half_made_store_is_finished(self, opener: Opener, folder: Path) -> None:
+        """A process that died while making the store left folders, which the next one completes."""
+        (folder / "chunks" / "wal").mkdir(parents=True)
+        store = await opener(folder, SCHEMA)
+        await store.upsert("chunks", SAMPLE)
+        assert await size(store) == len(SAMPLE)
+        await store.close()
+
+    @pytest.mark.parametrize("broken", ["schema.json", "chunks/edge_config.json"])
+    async def test_damaged_store_says_how_to_recover(
+        self, opener: Opener, closed: Path, broken: str
+    ) -> None:
+        """A damaged file is a StoreError that names the folder to delete, never a bare exception."""
+        (closed / broken).write_text("{", encoding="utf-8")
+        with pytest.raises(StoreError) as caught:
+            await opener(closed, SCHEMA)
+        assert repr(str(closed)) in caught.value.fix
+
+    async def test_store_of_another_version_is_refused(self, opener: Opener, closed: Path) -> None:
+        """A store of an older form is not read; the message says what to delete."""
+        (closed / "schema.json").write_text('{"version": 1}', encoding="utf-8")
+        with pytest.raises(StoreSchemaError, match="schema version 1") as caught:
+            await opener(closed, SCHEMA)
+        assert repr(str(closed)) in caught.value.fix
+
+    async def test_open_elsewhere_is_refused(self, opener: Opener, folder: Path) -> None:
+        """An engine that another process has open is refused, and can be used once that has ended."""
+        other = await asyncio.create_subprocess_exec(
+            sys.executable, "-c", HOLDING, str(folder),
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd=ROOT,
+        )  # fmt: skip
+        assert other.stdin is not None
+        assert other.stdout is not None
+        assert await other.stdout.readline() == b"open\n"
+        with pytest.raises(StoreLockedError, match="another process"):
+            await opener(folder, SCHEMA)
+        await other.communicate(b"\n")
+        store = await opener(folder, SCHEMA)
+        assert await size(store) == len(SAMPLE)
+        await store.close()
         assert StoreLockedError.retryable
 
-    def test_second_open_in_this_process_is_refused(
-        self, opener: OpenStore, tmp_path: Path
-    ) -> None:
-        """A store has one owner, in the same process too, which stays able to work."""
-        with closing(opener(tmp_path / "s")) as store:
-            with pytest.raises(StoreLockedError):
-                opener(tmp_path / "s")
-            store.upsert("chunks", SAMPLE)
-            assert store.count("chunks", ALL) == len(SAMPLE)
 
-    @pytest.mark.parametrize(("model", "dimension"), [("other", DIMENSION), ("m", DIMENSION + 1)])
-    def test_other_model_is_refused(
-        self, opener: OpenStore, tmp_path: Path, model: str, dimension: int
-    ) -> None:
-        """Vectors of another model are never mixed in; the message says what to do."""
-        opener(tmp_path / "s").close()
-        with pytest.raises(StoreSchemaError) as caught:
-            opener(tmp_path / "s", model, dimension)
-        assert repr(str(tmp_path / "s")) in caught.value.message
-        assert "waypost ingest" in caught.value.fix
-        opener(tmp_path / "s").close()
-
-    def test_close_twice(self, opener: OpenStore, tmp_path: Path) -> None:
-        """Closing a closed store does nothing."""
-        store = opener(tmp_path / "s")
-        store.close()
-        store.close()
-        opener(tmp_path / "s").close()
+HOLDING = """
+import asyncio, sys
+from pathlib import Path
+from indexes.stores.edge import EdgeStore
+from tests.indexes.store_contract import SAMPLE, SCHEMA
+store = EdgeStore(Path(sys.argv[1]), SCHEMA)
+asyncio.run(store.upsert("chunks", SAMPLE))
+print("open", flush=True)
+sys.stdin.readline()
+asyncio.run(store.close())
+"""

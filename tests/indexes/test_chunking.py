@@ -172,6 +172,12 @@ def test_spans_start_at_the_beginning() -> None:
     assert all(chunk.spans[0]["start"] == 0 for name in LONG for chunk in chunks(*LONG[name]))
 
 
+def test_heading_over_a_long_paragraph_keeps_its_line() -> None:
+    """A heading does not run into the sentence below it, which would make words of the two."""
+    first, *_ = chunks(Block("建设", level=1), Block("银行提供资金。" * 60), Block("尾"))
+    assert first.text.startswith("建设\n银行提供资金。")
+
+
 def test_headings_without_text_are_kept() -> None:
     """Headings that lead nothing are found too, on their page."""
     found = chunks(

@@ -8,6 +8,7 @@ import pytest
 
 from indexes.errors import LoadError
 from indexes.ingest.loaders import LOADERS, MAX_BYTES, load, supported
+from indexes.ingest.loaders.pdf import clean
 from indexes.types import Block
 from tests.indexes.samples import write_docx, write_pdf, write_xlsx
 
@@ -99,6 +100,19 @@ def test_pdf_without_text(tmp_path: Path) -> None:
     with pytest.raises(LoadError, match="no text") as caught:
         load(write_pdf(tmp_path / "a.pdf", [[], []]))
     assert "text recognition" in caught.value.fix
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        ("\ud842\udfb7野家", "𠮷野家"),  # a pair of surrogates, as PDF text has rare characters
+        ("half \ud842 of one", "half � of one"),
+        ("a\u00a0b\x02c  ", "a bc"),
+    ],
+)
+def test_pdf_lines_are_made_clean(line: str, expected: str) -> None:
+    """What comes out of a PDF can be kept and searched, rare characters included."""
+    assert clean(line) == expected
 
 
 def test_docx(tmp_path: Path) -> None:

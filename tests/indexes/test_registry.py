@@ -3,20 +3,18 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import closing
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from indexes import Principal, Registry, SyncReport
+from indexes import Principal, Registry
 from indexes.base import Point, document_id
 from indexes.embeddings.local import LocalEmbedder
-from indexes.errors import ConfigurationError, StoreLockedError, UnknownIndexError
-from indexes.stores import EdgeStore
-from indexes.types import Condition, Filter
+from indexes.errors import ConfigurationError, UnknownIndexError
+from indexes.types import AnyOf, Filter
+from tests.indexes.projects import counts, found, ingest, ingested, write_project
 
 CONFIG = """\
 [project]
@@ -56,23 +54,7 @@ FINANCE = Principal("f", ("finance", "sales"))
 
 def make(folder: Path, config: str = CONFIG, files: dict[str, str] | None = None) -> Path:
     """Write a project."""
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / "waypost.toml").write_text(config, encoding="utf-8")
-    for name, text in (FILES if files is None else files).items():
-        (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        (folder / name).write_text(text, encoding="utf-8")
-    return folder
-
-
-async def ingest(project: Path, only: Sequence[Path] = ()) -> SyncReport:
-    """Open a project and bring its store in line."""
-    async with Registry.open(project) as registry:
-        return await registry.sync(only)
-
-
-def counts(report: SyncReport) -> tuple[int, int, int, int]:
-    """Return what was added, updated, deleted and left alone."""
-    return report["added"], report["updated"], report["deleted"], report["unchanged"]
+    return write_project(folder, config, FILES if files is None else files)
 
 
 @pytest.fixture(scope="module")
@@ -84,8 +66,7 @@ def ready(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 async def registry(ready: Path) -> AsyncIterator[Registry]:
     """Open the ingested project, for tests that only read."""
-    async with Registry.open(ready) as opened:
-        assert (await opened.sync())["failed"] == []
+    async with ingested(ready) as opened:
         yield opened
 
 
@@ -113,14 +94,6 @@ def embedded(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return seen
 
 
-async def found(
-    registry: Registry, query: str, principal: Principal | None, **options: Any
-) -> set[str]:
-    """Return the documents that a search finds."""
-    passages = await registry.search(query, principal=principal, **options)
-    return {passage["document"] for passage in passages}
-
-
 # --- ingestion -----------------------------------------------------------------------------------
 
 
@@ -128,11 +101,11 @@ async def test_first_ingestion_adds_everything(tmp_path: Path) -> None:
     """An empty store takes all sources of all indexes."""
     project = make(tmp_path / "p")
     async with Registry.open(project) as registry:
-        assert registry.is_empty()
+        assert await registry.is_empty()
         report = await registry.sync()
         assert counts(report) == (len(FILES), 0, 0, 0)
-        assert report["chunks"] == registry.count_chunks() > 0
-        assert not registry.is_empty()
+        assert report["chunks"] == await registry.count_chunks() > 0
+        assert not await registry.is_empty()
 
 
 async def test_second_ingestion_changes_nothing(project: Path, embedded: list[str]) -> None:
@@ -167,7 +140,7 @@ async def test_shorter_text_leaves_no_old_chunks(tmp_path: Path) -> None:
     (project / "docs/policy/a.md").write_text("# 短文\n\n一句。", encoding="utf-8")
     await ingest(project)
     async with Registry.open(project) as registry:
-        assert registry.count_chunks() == 1
+        assert await registry.count_chunks() == 1
 
 
 async def test_only_leaves_the_rest_alone(project: Path) -> None:
@@ -245,13 +218,12 @@ async def test_links_out_of_the_project_are_refused(tmp_path: Path) -> None:
 
 async def test_interrupted_ingestion_is_healed(project: Path, embedded: list[str]) -> None:
     """A document whose chunks went missing half-way is written again by the next ingestion."""
-    state, model = project / ".waypost" / "store", LocalEmbedder()
-    where = Filter((Condition("document", ("docs/cases/leak.md",)),))
-    with closing(EdgeStore(state, model=model.name, dimension=model.dimension)) as store:
-        (before,) = store.scroll("documents", where)
+    where = Filter((AnyOf("document", ("docs/cases/leak.md",)),))
+    async with Registry.open(project) as registry:
+        (before,) = await registry.store.scroll("documents", where)
         id = document_id("cases", "docs/cases/leak.md")
-        store.upsert("documents", [Point(id, {**before.payload, "digest": ""})])
-        store.delete("chunks", where)
+        await registry.store.upsert("documents", [Point(id, {**before.payload, "digest": ""})])
+        await registry.store.delete("chunks", where)
     assert counts(await ingest(project)) == (0, 1, 0, len(FILES) - 1)
     assert embedded == []
     async with Registry.open(project) as registry:
@@ -416,15 +388,29 @@ async def test_empty_project(tmp_path: Path) -> None:
         assert await registry.search("噪声") == []
         assert await registry.documents() == []
         assert await registry.affinities("噪声", principal=None) == {}
-        assert registry.outlines(principal=None)["policy"].titles == ()
+        assert (await registry.outlines(principal=None))["policy"].titles == ()
 
 
-async def test_second_registry_is_refused(registry: Registry, ready: Path) -> None:
-    """A project is open once at a time, and the first one works on."""
-    with pytest.raises(StoreLockedError):
-        async with Registry.open(ready):
+async def test_registries_share_a_store(project: Path) -> None:
+    """A project may be open more than once, and each sees what another ingests, or deletes."""
+    async with Registry.open(project) as first, Registry.open(project) as second:
+        (project / "docs/policy/new.md").write_text(
+            "# 新规定\n\n食堂十二点开放。", encoding="utf-8"
+        )
+        assert counts(await first.sync()) == (1, 0, 0, len(FILES))
+        assert "docs/policy/new.md" in await found(second, "食堂几点开放")
+        assert counts(await second.sync()) == (0, 0, 0, len(FILES) + 1)
+        (project / "docs/policy/new.md").unlink()
+        await second.sync()
+        assert "docs/policy/new.md" not in await found(first, "食堂几点开放")
+
+
+async def test_registry_works_on_after_another_is_closed(project: Path) -> None:
+    """The store stays open for those who are left."""
+    async with Registry.open(project) as first:
+        async with Registry.open(project):
             pass
-    assert await registry.search("招标")
+        assert "docs/policy/bidding.md" in await found(first, "公开招标")
 
 
 async def test_folder_that_is_no_project(tmp_path: Path) -> None:
@@ -482,7 +468,8 @@ async def test_access_to_everything_else(
     title = {"bribe": "廉政案件复盘", "loans": "loans", "bidding": "招标采购管理办法"}[
         Path(document).stem
     ]
-    assert (title in registry.outlines(principal=principal)[index].titles) is visible
+    outlines = await registry.outlines(principal=principal)
+    assert (title in outlines[index].titles) is visible
 
 
 async def test_affinities_do_not_tell_of_hidden_chunks(registry: Registry) -> None:
@@ -497,8 +484,8 @@ async def test_affinities_do_not_tell_of_hidden_chunks(registry: Registry) -> No
 
 async def test_outlines_hide_headings(registry: Registry) -> None:
     """Headings can say as much as text."""
-    assert "行贿经过" not in str(registry.outlines(principal=ANYONE))
-    assert "行贿经过" in registry.outlines(principal=BOARD)["cases"].headings
+    assert "行贿经过" not in str(await registry.outlines(principal=ANYONE))
+    assert "行贿经过" in (await registry.outlines(principal=BOARD))["cases"].headings
 
 
 async def test_neighbours_do_not_leak(registry: Registry) -> None:
@@ -519,7 +506,7 @@ async def test_private_by_default(tmp_path: Path, principal: Principal | None) -
     config = CONFIG.replace('default_access = "public"\n', "")
     async with Registry.open(make(tmp_path / "p", config, files)) as registry:
         await registry.sync()
-        assert registry.count_chunks() == 3
+        assert await registry.count_chunks() == 3
         expected = {"docs/policy/b.md"} | ({"docs/policy/c.md"} if principal else set())
         assert await found(registry, "规定", principal) == expected
 

@@ -56,6 +56,11 @@ def test_settings_are_read_with_defaults(tmp_path: Path) -> None:
         ('[[index]]\nname = "c"\nk = 0\n', 14, "index.3.k (line 14)"),
         ('[[index]]\ntitle = "c"\n', 12, "index.3.name (line 12)"),
         ('[[index]]\nname = "c"\nembedding = "all"\n', 14, "index.3.embedding (line 14)"),
+        ('[[index]]\nname = "c"\nembed = "all"\n', 14, "index.3.embed (line 14)"),
+        ('[[index]]\nname = "c"\nfields = { a = "word" }\n', 14, "index.3.fields.a (line 14)"),
+        ('[[index]]\nname = "c"\nfields = { "a.b" = "text" }\n', 14, "'a.b' is no name"),
+        ('[[index]]\nname = "c"\nfields = { date = "date" }\n', 14, "'date' is a field of every"),
+        ('[store]\nurl = "qdrant:6333"\n', 13, "store.url (line 13)"),
         ('[models]\nembedding = "bge"\n', 13, "models.embedding (line 13)"),
     ],
 )
@@ -75,12 +80,35 @@ def test_mistakes_are_named_with_their_line(
     [
         ('[[index]]\nname = "policy"\n', "two indexes are named 'policy'"),
         ('[[index]]\nname = "none"\n', "cannot be named 'none'"),
+        (
+            '[[index]]\nname = "c"\nfields = { year = "number" }\n'
+            '[[index]]\nname = "d"\nfields = { year = "keyword" }\n',
+            "'year' is a number in one index and a keyword in another",
+        ),
         ('[[index]]\nname = "c"\nchunk_tokens = 100\nchunk_min_tokens = 100\n', "index 'c'"),
     ],
 )
 def test_indexes_that_do_not_go_together(tmp_path: Path, addition: str, says: str) -> None:
-    """Names are unique, "none" is taken, and a chunk's least size is below its most."""
+    """Names are unique, "none" is taken, fields agree, and a chunk's least size is below its most."""
     assert says in failure(write(tmp_path, GOOD + addition)).message
+
+
+@pytest.mark.parametrize(
+    ("keys", "chunks", "documents"),
+    [
+        ('layout = "hierarchical"', True, True),
+        ('layout = "hierarchical"\nembed = "chunks"', True, False),
+        ('layout = "hierarchical"\nembed = "documents"', False, True),
+        ('layout = "hierarchical"\nembedding = "none"', False, False),
+        ('layout = "flat"', True, False),
+        ('layout = "flat"\nembed = "documents"', False, False),
+    ],
+)
+def test_what_has_embeddings(tmp_path: Path, keys: str, chunks: bool, documents: bool) -> None:
+    """Both levels by default; a flat index has no use for those of documents."""
+    project = write(tmp_path, f'[[index]]\nname = "a"\n{keys}\n')
+    (index,) = load_settings(project, Settings).index
+    assert (index.embeds_chunks, index.embeds_documents) == (chunks, documents)
 
 
 def test_unknown_layout_lists_the_known_ones(tmp_path: Path) -> None:

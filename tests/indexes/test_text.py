@@ -6,10 +6,12 @@ import pytest
 
 from indexes.text import (
     NAMED,
+    Haystack,
     Period,
     article_number,
     chinese_number,
     content_terms,
+    has_number,
     identifiers,
     language,
     names,
@@ -17,8 +19,8 @@ from indexes.text import (
     numbers,
     period_spans,
     periods,
+    phrase_terms,
     sentences,
-    share_in,
     tokens,
 )
 
@@ -224,14 +226,20 @@ def test_content_terms_weigh_names_most() -> None:
         ("meetings are held", "meet", 1.0),
         ("第三季度完成投资", "~q3", 1.0),
         ("计划总投资", "计划投资", pytest.approx(0.8 * 2 / 3)),
+        ("加强环境保护工作", "环保", 0.8),
+        ("环路东侧，环境保护", "环保", 0.8),
+        ("环境 保护", "环保", 0.0),
+        ("环境保", "环保", 0.0),
+        ("2024年共1,234项", "1234", 1.0),
+        ("2024年共1,234项", "~y2024", 1.0),
+        ("2024年共1,234项", "234", 0.0),
         ("施工期噪声", "扬尘", 0.0),
         ("the noise barrier", "dust", 0.0),
     ],
 )
 def test_share_in(passage: str, term: str, expected: float) -> None:
     """A passage has a term wholly, by its bigrams, or not at all."""
-    text = normalize(passage)
-    assert share_in(text, frozenset(tokens(passage)), term) == expected
+    assert Haystack(passage).share(term) == expected
 
 
 @pytest.mark.parametrize(
@@ -266,6 +274,29 @@ def test_identifiers(text: str, expected: list[str]) -> None:
 
 
 @pytest.mark.parametrize(
+    ("phrase", "text"),
+    [
+        ("建设银行", "中国建设银行股份有限公司"),
+        ("人民政府", "临江市人民政府办公室"),
+        ("建設銀行", "中国建设银行"),
+        ("Annual report", "The annual reports of 2023"),
+        ("2023年报告", "二〇二三年报告，即2023年报告"),
+        ("泵", "泵"),
+    ],
+)
+def test_terms_of_a_phrase_are_in_every_text_that_has_it(phrase: str, text: str) -> None:
+    """A phrase is met however the text around it is cut into words."""
+    assert phrase_terms(phrase)
+    assert set(phrase_terms(phrase)) <= set(tokens(text))
+
+
+@pytest.mark.parametrize("text", ["", "？", " \n"])
+def test_phrase_without_words(text: str) -> None:
+    """Signs alone give no terms."""
+    assert phrase_terms(text) == []
+
+
+@pytest.mark.parametrize(
     ("text", "expected"),
     [
         ("第十二条", 12),
@@ -295,6 +326,12 @@ def test_chinese_number(text: str, expected: int) -> None:
 def test_numbers_without_separators() -> None:
     """Figures are read whatever their width and separators."""
     assert numbers("1,234.5万元和３０%") == ["1234.5", "30"]
+
+
+@pytest.mark.parametrize("text", ["", "无", "1,234.5万元", "３０%", "①", "十二"])
+def test_has_number(text: str) -> None:
+    """A text has a number if one is read from it."""
+    assert has_number(text) == bool(numbers(text))
 
 
 @pytest.mark.parametrize(

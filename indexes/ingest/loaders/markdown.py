@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ from indexes.base import Loaded
 from indexes.errors import LoadError
 from indexes.ingest.loaders.plain import read_text
 from indexes.ingest.loaders.table import rows_to_blocks
-from indexes.types import Block
+from indexes.types import Block, FieldValue, Value
 
 __all__ = ["load_markdown"]
 
@@ -20,16 +21,22 @@ _FRONT_MATTER = re.compile(r"\A---\s*\n(.*?)\n---\s*(?:\n|\Z)", re.DOTALL)
 def load_markdown(path: Path) -> Loaded:
     """Read Markdown: headings, paragraphs, list items, tables row by row, code as it is.
 
-    Front matter may give `title`, `date` and `groups` (the document's access list).
+    Front matter may give `title`, `date`, `groups` (the document's access list) and further fields.
     """
     text = read_text(path)
     matter = _FRONT_MATTER.match(text)
     fields = _fields(matter.group(1)) if matter else {}
     blocks = _blocks(text[matter.end() :] if matter else text)
-    title = str(fields.get("title") or "").strip()
+    title = _text(fields.get("title") or "").strip()
     if not title and blocks and blocks[0].level == 1:
         title = blocks[0].text
-    return Loaded(blocks, title=title, date=str(fields.get("date") or ""), groups=_groups(fields))
+    return Loaded(
+        blocks,
+        title=title,
+        date=_text(fields.get("date") or ""),
+        groups=_groups(fields),
+        fields=_further(fields),
+    )
 
 
 def _fields(text: str) -> dict[str, Any]:
@@ -49,10 +56,32 @@ def _groups(fields: dict[str, Any]) -> tuple[str, ...] | None:
     if groups is None:
         return ()
     if isinstance(groups, str):
-        return (groups,)
+        return (_text(groups),)
     if isinstance(groups, list) and all(isinstance(group, str) for group in groups):
-        return tuple(groups)
+        return tuple(_text(group) for group in groups)
     raise LoadError("The front matter's `groups` is neither a name nor a list of names.")
+
+
+def _further(fields: dict[str, Any]) -> dict[str, FieldValue]:
+    """Return the other fields as plain values; what is nested is left out."""
+    return {
+        _text(name): [_value(one) for one in value] if isinstance(value, list) else _value(value)
+        for name, value in fields.items()
+        if name not in {"title", "date", "groups"} and not isinstance(value, dict | type(None))
+    }
+
+
+def _value(value: Any) -> Value:
+    """Return a value that a store can keep: numbers without bounds stay as text."""
+    if isinstance(value, float) and math.isfinite(value):
+        return value
+    if isinstance(value, int) and abs(value) < 2**63:
+        return value
+    return _text(value)
+
+
+def _text(value: Any) -> str:
+    return str(value).encode("utf-8", "replace").decode()  # half a character is no text
 
 
 def _blocks(text: str) -> list[Block]:

@@ -12,11 +12,15 @@ from typing import Any
 from indexes.base import Loaded
 from indexes.errors import LoadError
 from indexes.ingest.structure import blocks_of_lines, heading_level, join_lines
+from indexes.text import normalize, tokens
 from indexes.types import Block
 
 __all__ = ["load_pdf"]
 
 MAX_PAGES = 5000
+_MEANINGLESS = re.compile(
+    r"(?:scan|document|doc|file|untitled|img|download|扫描件?|文档|新建)?[\W_0-9a-f]*"
+)
 
 
 def load_pdf(path: Path) -> Loaded:
@@ -51,7 +55,19 @@ def load_pdf(path: Path) -> Loaded:
             title = _title(kept, larger)
         headings = {line.text.strip(): _level(line, larger) for line in kept}
         blocks += blocks_of_lines(_unwrapped(kept, headings), {"page": number}, headings)
-    return Loaded(blocks, title=title)
+    return Loaded(blocks, title=title if _is_told_apart(title, path.stem) else "")
+
+
+def _is_told_apart(title: str, name: str) -> bool:
+    """Say whether a title found on the first page tells this document from its like.
+
+    It does if it shares a word with the file's name, or if the name says nothing; the largest line
+    of a form ("UNITED STATES SECURITIES AND EXCHANGE COMMISSION") stands on thousands of others.
+    """
+    words = {word for word in tokens(name) if len(word) > 1 and not word[0].isdigit()}
+    plain = normalize(title)
+    meaningless = not words or _MEANINGLESS.fullmatch(normalize(name)) is not None
+    return meaningless or any(word in plain for word in words)
 
 
 @dataclass(frozen=True)
@@ -97,8 +113,12 @@ def _level(line: _Line, larger: Sequence[float]) -> int:
 
 
 def clean(line: str) -> str:
-    """Remove what PDF text carries and people do not see: odd spaces and control characters."""
-    line = line.replace("￾", "").replace(" ", " ")
+    """Remove what PDF text carries and people do not see: odd spaces and control characters.
+
+    Rare characters come as two surrogates, which are joined.
+    """
+    line = line.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+    line = line.replace("\ufffe", "").replace("\u00a0", " ")
     return re.sub(r"[\x00-\x08\x0b-\x1f]", "", line).rstrip()
 
 

@@ -1,0 +1,99 @@
+"""What the engines share: which points and queries they take, and the fusion that none of them has."""
+
+from __future__ import annotations
+
+import math
+import uuid
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+from indexes.base import SPARSE, Hit, Level, Point, Query, Schema, Sparse
+from indexes.errors import StoreError
+
+__all__ = ["SCHEMA_VERSION", "UPSERT", "check_query", "checked", "min_max", "numbers"]
+
+SCHEMA_VERSION = 2  # of what points are made of; a store of another version is filled anew
+UPSERT = 256  # points written at once
+
+
+def min_max(branches: Sequence[Sequence[Hit]], weights: Sequence[float], limit: int) -> list[Hit]:
+    """Fuse branches by the weighted sum of their scores, each scaled to 0 to 1."""
+    totals: dict[str, float] = {}
+    hits: dict[str, Hit] = {}
+    for found, weight in zip(branches, weights, strict=True):
+        low = min((hit.score for hit in found), default=0.0)
+        span = max((hit.score for hit in found), default=0.0) - low
+        for hit in found:
+            part = (hit.score - low) / span if span > 0 else 1.0
+            totals[hit.id] = totals.get(hit.id, 0.0) + weight * part
+            hits[hit.id] = hit
+    best = sorted(totals, key=lambda key: (-totals[key], key))[:limit]
+    return [Hit(key, totals[key], hits[key].payload) for key in best]
+
+
+def numbers(vector: Any) -> list[float]:
+    """Return a vector as engines take it, from an array or a list."""
+    return list(vector.tolist() if hasattr(vector, "tolist") else vector)
+
+
+def checked(level: Level, points: Sequence[Point], schema: Schema) -> list[Point]:
+    """Return points that an engine may be given, with their vectors as lists.
+
+    Engines take some bad points silently, or take half a batch before they refuse; the embedded one
+    never opens again after a sparse vector of unequal lengths.
+
+    Raises:
+        StoreError: an id is no UUID, or a vector is unknown, of another length or not finite.
+    """
+    out: list[Point] = []
+    for point in points:
+        what = f"Point {point.id}"
+        try:
+            uuid.UUID(point.id)
+        except ValueError as error:
+            raise StoreError(f"{what} has an id that is no UUID.") from error
+        dense = {name: _dense(what, name, vector, schema) for name, vector in point.dense.items()}
+        for name, sparse in point.sparse.items():
+            _check_sparse(what, level, name, sparse)
+        out.append(replace(point, dense=dense))
+    return out
+
+
+def check_query(level: Level, query: Query, schema: Schema) -> None:
+    """Check that an engine may be asked this.
+
+    Raises:
+        StoreError: a vector is unknown, of another length or not finite.
+    """
+    if query.dense is not None:
+        _dense("A query", *query.dense, schema)
+    if query.sparse is not None:
+        _check_sparse("A query", level, *query.sparse)
+
+
+def _dense(what: str, name: str, vector: Any, schema: Schema) -> list[float]:
+    space = schema.spaces.get(name)
+    own = numbers(vector)
+    if space is None or len(own) != space.dimension:
+        known = {name: space.dimension for name, space in schema.spaces.items()}
+        raise StoreError(
+            f"{what} has a vector {name!r} of {len(own)} numbers; the store has {known}."
+        )
+    if not all(map(math.isfinite, own)):
+        raise StoreError(f"{what} has a vector {name!r} that is not finite.")
+    return own
+
+
+def _check_sparse(what: str, level: Level, name: str, sparse: Sparse) -> None:
+    if name not in SPARSE[level]:
+        raise StoreError(
+            f"{what} has a sparse vector {name!r}; {level} have {', '.join(SPARSE[level])}."
+        )
+    ids = sparse.ids
+    if len(ids) != len(sparse.weights) or len(set(ids)) != len(ids):
+        raise StoreError(f"{what} has a vector {name!r} without one weight for each id.")
+    if ids and not 0 <= min(ids) <= max(ids) < 2**32:
+        raise StoreError(f"{what} has a vector {name!r} with an id that has not 32 bits.")
+    if not all(map(math.isfinite, sparse.weights)):
+        raise StoreError(f"{what} has a vector {name!r} that is not finite.")

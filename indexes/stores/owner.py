@@ -1,0 +1,210 @@
+"""The process that owns an embedded store: `python -m indexes.stores.owner FOLDER`.
+
+It starts with the store's first user and ends after its last, so that a chat, a server and an
+ingestion share one store, and the engine's pauses and crashes stay out of their processes.
+Users talk to it over a Unix socket that only this user of the machine can open.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import fcntl
+import hashlib
+import os
+import signal
+import stat
+import sys
+import tempfile
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from indexes.base import Schema, Sparse
+from indexes.errors import StoreError, WaypostError
+from indexes.stores.edge import EdgeStore
+from indexes.stores.wire import HEADER, as_filter, as_point, as_query, frame, unpack
+
+__all__ = ["BUSY", "READY", "socket_path"]
+
+READY = b"+"  # what it writes when it can be talked to
+BUSY = b"="  # when another process owns the store
+LINGER = 1.0  # seconds that it waits for another user
+FLUSH_EVERY = 5.0  # seconds
+
+
+def socket_path(store: Path) -> Path:
+    """Return the socket of a store's owner, in a folder that only this user can enter.
+
+    It cannot lie beside the store: a socket's path has at most about 100 characters.
+
+    Raises:
+        StoreError: somebody else made the folder.
+    """
+    base = os.environ.get("XDG_RUNTIME_DIR") or tempfile.gettempdir()
+    folder = Path(base) / f"waypost-{os.getuid()}"
+    try:
+        folder.mkdir(mode=0o700, exist_ok=True)
+        found = folder.lstat()
+    except OSError as error:
+        raise StoreError(
+            f"The folder {str(folder)!r} for the store's socket cannot be made: {error.strerror}.",
+            fix="set TMPDIR to a folder that you can write to.",
+        ) from error
+    if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid() or found.st_mode & 0o077:
+        raise StoreError(
+            f"{str(folder)!r} is not a folder of yours alone.",
+            fix="delete it, or set TMPDIR to a folder of your own.",
+        )
+    name = hashlib.sha256(str(store.resolve()).encode()).hexdigest()[:24]
+    return folder / f"{name}.sock"
+
+
+Method = Callable[..., Awaitable[Any]]
+
+
+class Owner:
+    """Serves one store over a socket until nobody uses it any more.
+
+    Args:
+        folder: the store's folder.
+        lock: the open lock file, which says that this process owns the folder.
+    """
+
+    def __init__(self, folder: Path, lock: int) -> None:
+        self._folder = folder
+        self._lock = lock
+        self._store: EdgeStore | None = None
+        self._users = 0
+        self._left = asyncio.Event()
+        self._done = asyncio.Event()
+
+    async def serve(self, path: Path, ready: Callable[[bytes], None]) -> None:
+        """Accept users until the last has gone for a while, then close the store."""
+        path.unlink(missing_ok=True)  # noqa: ASYNC240 - of an owner that was killed
+        server = await asyncio.start_unix_server(self._talk, str(path))
+        path.chmod(0o600)  # noqa: ASYNC240 - nobody waits yet
+        for number in (signal.SIGTERM, signal.SIGINT):
+            asyncio.get_running_loop().add_signal_handler(number, self._done.set)
+        ready(READY)
+        flushing = asyncio.create_task(self._flush_at_times())
+        idle = asyncio.create_task(self._end_when_idle())
+        await self._done.wait()
+        path.unlink(missing_ok=True)  # noqa: ASYNC240 - nobody waits any more
+        server.close()
+        for task in (flushing, idle):
+            task.cancel()
+        if self._store is not None:
+            await self._store.close()
+
+    async def _end_when_idle(self) -> None:
+        while True:
+            self._left.clear()
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._left.wait(), LINGER)
+                continue
+            if not self._users:
+                self._done.set()
+
+    async def _flush_at_times(self) -> None:
+        while True:
+            await asyncio.sleep(FLUSH_EVERY)
+            if self._store is not None and self._store.unflushed:
+                with suppress(WaypostError):  # the next flush that is asked for tells
+                    await self._store.flush()
+
+    async def _talk(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._users += 1
+        try:
+            while True:
+                header = await reader.readexactly(HEADER.size)
+                data = await reader.readexactly(HEADER.unpack(header)[0])
+                writer.write(await self._answered(unpack(data)))
+                await writer.drain()
+        except (asyncio.IncompleteReadError, ConnectionError):
+            pass  # the user has gone
+        finally:
+            self._users -= 1
+            self._left.set()
+            writer.close()
+
+    async def _answered(self, message: Any) -> bytes:
+        number, method, arguments = message
+        try:
+            result = (
+                self._hello(*arguments)
+                if method == "hello"
+                else await self._call(method, arguments)
+            )
+            return frame([number, result, None])
+        except WaypostError as error:
+            told = {"code": error.code, "message": error.message, "fix": error.fix}
+            return frame([number, None, told])
+        except Exception as error:
+            told = {
+                "code": StoreError.code,
+                "message": f"The store's process failed: {type(error).__name__}: {error}.",
+                "fix": "report this.",
+            }
+            return frame([number, None, told])
+
+    def _hello(self, schema: Mapping[str, Any]) -> str:
+        """Open the store for a user, or say that its folder was deleted or replaced."""
+        lock = self._folder / LOCK
+        if not lock.exists() or lock.stat().st_ino != os.fstat(self._lock).st_ino:
+            self._done.set()
+            return "gone"
+        wanted = Schema.from_dict(schema)
+        if self._store is None:
+            self._store = EdgeStore(self._folder, wanted)
+        else:
+            self._store.extend(wanted)
+        return "ready"
+
+    async def _call(self, method: str, arguments: list[Any]) -> Any:
+        store = self._store
+        if store is None or method not in METHODS:
+            raise StoreError(f"The store's process was asked for {method!r} too early or wrongly.")
+        return await METHODS[method](store, *arguments)
+
+
+LOCK = "owner.lock"
+METHODS: Mapping[str, Method] = {
+    "upsert": lambda store, level, points: store.upsert(level, [as_point(p) for p in points]),
+    "delete": lambda store, level, where: store.delete(level, as_filter(where)),
+    "query": lambda store, level, queries: store.query(level, [as_query(q) for q in queries]),
+    "scroll": lambda store, level, where, fields: store.scroll(level, as_filter(where), fields),
+    "count": lambda store, level, wheres: store.count(level, [as_filter(w) for w in wheres]),
+    "idf": lambda store, level, name, tokens, corpus: store.idf(
+        level, name, [Sparse(**token) for token in tokens], as_filter(corpus)
+    ),
+    "export": lambda store, level, after, limit: store.export(level, after, limit),
+    "flush": lambda store: store.flush(),
+}
+
+
+def main() -> None:
+    """Own the folder that the command line names, if nobody does yet."""
+    folder = Path(sys.argv[1])
+
+    def tell(what: bytes) -> None:
+        with suppress(BrokenPipeError):  # who started it may have gone
+            os.write(1, what)
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+
+    folder.mkdir(parents=True, exist_ok=True)
+    lock = os.open(folder / LOCK, os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        tell(BUSY)
+        return
+
+    async def serve() -> None:
+        await Owner(folder, lock).serve(socket_path(folder), tell)
+
+    asyncio.run(serve())
+
+
+if __name__ == "__main__":
+    main()

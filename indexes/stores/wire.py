@@ -1,0 +1,104 @@
+"""What goes over the socket between the process that owns a store and those that use it.
+
+A frame is its length in four bytes, then MessagePack: `[id, method, arguments]` one way,
+`[id, result, null]` or `[id, null, {code, message, fix}]` the other.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Mapping
+from typing import Any
+
+import ormsgpack
+
+from indexes import errors
+from indexes.base import Hit, Point, Query, Sparse
+from indexes.errors import StoreError
+from indexes.types import AnyOf, Condition, Filter, Ids, Range
+
+__all__ = [
+    "HEADER",
+    "as_error",
+    "as_filter",
+    "as_hit",
+    "as_point",
+    "as_query",
+    "frame",
+    "unpack",
+]
+
+HEADER = struct.Struct(">I")
+MOST = 2**31  # bytes of one frame
+_ERRORS = {
+    error.code: error
+    for error in (errors.StoreError, errors.StoreLockedError, errors.StoreSchemaError)
+}
+
+
+def frame(message: Any) -> bytes:
+    """Return a message as the bytes of one frame; dataclasses become maps, arrays lists.
+
+    Raises:
+        StoreError: it is no plain data, or too much of it.
+    """
+    try:
+        data = ormsgpack.packb(message, option=ormsgpack.OPT_SERIALIZE_NUMPY)
+    except (TypeError, ValueError) as error:
+        raise StoreError(f"A message to the store cannot be written: {error}.") from error
+    if len(data) >= MOST:
+        raise StoreError(f"A message to the store has {len(data)} bytes, which is too much.")
+    return HEADER.pack(len(data)) + data
+
+
+def unpack(data: bytes) -> Any:
+    """Return the message of a frame's bytes after its header."""
+    return ormsgpack.unpackb(data)
+
+
+def as_error(data: Mapping[str, str]) -> StoreError:
+    """Return the error that the other side raised."""
+    return _ERRORS.get(data["code"], StoreError)(data["message"], fix=data["fix"])
+
+
+def as_hit(data: Mapping[str, Any]) -> Hit:
+    """Return a hit from plain data."""
+    return Hit(data["id"], data["score"], data["payload"])
+
+
+def as_point(data: Mapping[str, Any]) -> Point:
+    """Return a point from plain data."""
+    return Point(
+        data["id"],
+        data["payload"],
+        data["dense"],
+        {name: Sparse(**sparse) for name, sparse in data["sparse"].items()},
+    )
+
+
+def as_query(data: Mapping[str, Any]) -> Query:
+    """Return a query from plain data."""
+    sparse, dense, corpus = data["sparse"], data["dense"], data["corpus"]
+    return Query(
+        filter=as_filter(data["filter"]),
+        limit=data["limit"],
+        sparse=None if sparse is None else (sparse[0], Sparse(**sparse[1])),
+        dense=None if dense is None else (dense[0], dense[1]),
+        corpus=None if corpus is None else as_filter(corpus),
+        candidates=data["candidates"],
+        weights=data["weights"],
+        fields=data["fields"],
+    )
+
+
+def as_filter(data: Mapping[str, Any]) -> Filter:
+    """Return a filter from plain data."""
+    return Filter(tuple(_condition(one) for one in data["conditions"]))
+
+
+def _condition(data: Mapping[str, Any]) -> Condition:
+    if "values" not in data:
+        return Range(**data)
+    if "field" not in data:
+        return Ids(tuple(data["values"]))
+    return AnyOf(data["field"], tuple(data["values"]))
