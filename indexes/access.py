@@ -23,8 +23,12 @@ def visible_to(principal: Principal | None) -> AnyOf:
 
 
 def permits(groups: Sequence[str] | None, principal: Principal | None) -> bool:
-    """Say whether a list of groups lets `principal` in; None lets everyone in."""
-    return groups is None or (principal is not None and bool(set(groups) & set(principal.groups)))
+    """Say whether a list of groups lets `principal` in; None and "*" let everyone in."""
+    return (
+        groups is None
+        or EVERYONE in groups
+        or (principal is not None and bool(set(groups) & set(principal.groups)))
+    )
 
 
 def access_list(

@@ -35,4 +35,4 @@ def merge_by_rank(
         for rank, passage in enumerate(ranking)
     ]
     scored.sort(key=lambda item: (-item[0], item[1]))
-    return [{**passage, "score": score * RRF_K} for score, _, passage in scored[:k]]
+    return [{**passage, "score": round(score * RRF_K, 4)} for score, _, passage in scored[:k]]

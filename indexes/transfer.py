@@ -42,7 +42,7 @@ async def copy(
     Args:
         source: where the points are; nothing in it changes.
         target: an open store of the same schema, empty unless a copy into it was cut short.
-        state: a file that remembers how far the copy is; it is deleted at the end.
+        state: a file of this target's that remembers how far the copy is; deleted at the end.
         progress: told (what is being done, done, of how many).
 
     Returns:
@@ -54,7 +54,7 @@ async def copy(
     """
     done: dict[str, str | None] = _read_state(state)
     if not done:
-        await _check_empty(target, "the store to copy to")
+        await _check_empty(target, "empty it first, or name another folder or collection.")
     total = await _counts(source)
     for level in LEVELS:
         after = done.get(level, "")
@@ -138,7 +138,7 @@ async def restore(
     """
     counts = await asyncio.to_thread(_verified, path, schema)
     if not replace:
-        await _check_empty(target, "the store")
+        await _check_empty(target, "pass `replace` (--replace) to delete them first.")
     for level in SPARSE:
         await target.delete(level, Filter())
     done: Counts = dict.fromkeys(LEVELS, 0)
@@ -168,13 +168,10 @@ async def _counts(store: Store) -> Counts:
     return {level: (await store.count(level, [Filter()]))[0] for level in LEVELS}
 
 
-async def _check_empty(store: Store, name: str) -> None:
+async def _check_empty(store: Store, fix: str) -> None:
     counts = await _counts(store)
     if any(counts.values()):
-        raise UsageError(
-            f"{name[0].upper()}{name[1:]} holds {counts['documents']} documents already.",
-            fix="empty it first, or name another folder or collection in [store].",
-        )
+        raise UsageError(f"The store holds {counts['documents']} documents already.", fix=fix)
 
 
 def _read_state(path: Path) -> dict[str, str | None]:

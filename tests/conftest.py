@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
@@ -14,6 +15,18 @@ from tests.agent.tiny import write_tiny_project
 from tests.serving import copy_example
 
 Edit = tuple[str, str]
+ROOM = 4 * 2**30  # bytes
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Keep temporary folders in memory if there is room: waiting for a disk proves nothing.
+
+    A store's making waits for the disk a dozen times, 0.15 s each.
+    """
+    memory = Path("/dev/shm")
+    chosen = config.option.basetemp is not None or "PYTEST_DEBUG_TEMPROOT" in os.environ
+    if not chosen and memory.is_dir() and shutil.disk_usage(memory).free > ROOM:
+        os.environ["PYTEST_DEBUG_TEMPROOT"] = str(memory)
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")

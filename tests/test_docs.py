@@ -1,4 +1,4 @@
-"""The READMEs' commands and snippets run as they stand there."""
+"""The commands and snippets of the READMEs and of docs/retrieval.md run as they stand there."""
 
 from __future__ import annotations
 
@@ -8,18 +8,38 @@ import shlex
 import shutil
 import subprocess
 import sys
+import tomllib
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+from pydantic import BaseModel
+
+from agent.settings import Settings
+from indexes.settings import IndexSettings, StoreSettings, Views, Weights
 
 ROOT = Path(__file__).parent.parent
 READMES = [ROOT / "README.md", ROOT / "docs" / "README.zh.md"]
-NOT_RUN = ("python3 -m venv", "pip install", "export ", "langgraph dev")
+GUIDE = ROOT / "docs" / "retrieval.md"
+NEEDS_SERVER = ("docker run", "waypost store copy")
+NOT_RUN = ("python3 -m venv", "pip install", "export ", "langgraph dev", *NEEDS_SERVER)
+WAYPOST = [sys.executable, "-c", "from agent.cli.main import run; run()"]
+FILE = re.compile(r"(?:---\n)?# (archive/\S+)\n")  # the first line of a file that a block shows
 
 
 def blocks(readme: Path, language: str) -> list[str]:
     """Return the code blocks of a language."""
     return re.findall(rf"```{language}\n(.*?)```", readme.read_text(encoding="utf-8"), re.DOTALL)
+
+
+def commands(bash: str) -> Iterator[list[str]]:
+    """Yield the words of each waypost command of a block that can be run here."""
+    for line in bash.splitlines():
+        if line.strip() and not line.startswith(NOT_RUN):
+            words = shlex.split(line, comments=True)
+            assert words[0] == "waypost", line
+            yield words[1:]
 
 
 @pytest.fixture(scope="module")
@@ -54,16 +74,10 @@ def run(command: list[str], folder: Path) -> str:
 def test_commands(readme: Path, folder: Path) -> None:
     """Every waypost command of the README succeeds and prints something."""
     shutil.rmtree(folder / "my_project", ignore_errors=True)
-    lines = [
-        line for block in blocks(readme, "bash") for line in block.splitlines() if line.strip()
-    ]
-    commands = [line for line in lines if not line.startswith(NOT_RUN)]
-    assert len(commands) >= 8
-    waypost = [sys.executable, "-c", "from agent.cli.main import run; run()"]
-    for line in commands:
-        words = shlex.split(line, comments=True)
-        assert words[0] == "waypost", line
-        assert run([*waypost, *words[1:]], folder).strip(), line
+    found = [words for block in blocks(readme, "bash") for words in commands(block)]
+    assert len(found) >= 8
+    for words in found:
+        assert run([*WAYPOST, *words], folder).strip(), words
 
 
 @pytest.mark.parametrize("readme", READMES, ids=lambda path: path.name)
@@ -75,7 +89,66 @@ def test_python_snippets(readme: Path, folder: Path) -> None:
         assert run([sys.executable, "-W", "error", "-c", snippet], folder).strip()
 
 
-@pytest.mark.parametrize("readme", READMES, ids=lambda path: path.name)
+def test_guide(folder: Path) -> None:
+    """The guide, followed from its beginning, works: its files, commands and snippets, in order."""
+    printed: dict[str, str] = {}
+    snippets = 0
+    for language, text in re.findall(
+        r"```(\w+)\n(.*?)```", GUIDE.read_text(encoding="utf-8"), re.DOTALL
+    ):
+        if file := FILE.match(text):
+            path = folder / file[1]
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text, encoding="utf-8")
+        elif language == "bash":
+            for words in commands(text):
+                printed[shlex.join(words)] = out = run([*WAYPOST, *words], folder)
+                assert out.strip(), words
+        elif language == "python":
+            snippets += 1
+            assert run([sys.executable, "-W", "error", "-c", text], folder).strip()
+    assert (len(printed) >= 10, snippets >= 2) == (True, True)
+    listed = "documents --project archive"
+    assert [
+        [name for name in ("hours", "lifts", "cleaning") if f"{name}.md" in printed[listed + who]]
+        for who in ("", " --user ann --group facilities", " --user bo --group board")
+    ] == [["hours"], ["hours", "lifts"], ["hours", "cleaning"]]
+
+
+@pytest.mark.parametrize("readme", [*READMES, GUIDE], ids=lambda path: path.name)
+def test_settings(readme: Path) -> None:
+    """Every TOML snippet is valid, and every key of waypost.toml in it is known."""
+    snippets = blocks(readme, "toml")
+    assert len(snippets) >= 2
+    for snippet in snippets:
+        data = tomllib.loads(snippet)
+        if not snippet.startswith("# archive/access.toml"):
+            Settings.model_validate(data)
+
+
+def test_every_key_has_its_default() -> None:
+    """The guide's tables name every key of [[index]] and [store], with its default."""
+    rows = re.findall(r"^\| `([\w.]+)` \| (?:`(.+?)`|—) \|", GUIDE.read_text("utf-8"), re.MULTILINE)
+    shown = {key: tomllib.loads(f"x = {value}")["x"] if value else None for key, value in rows}
+
+    def defaults(kind: type[BaseModel], before: str = "") -> dict[str, Any]:
+        return {
+            before + name: None
+            if field.is_required()
+            else list(default)
+            if isinstance(default := field.get_default(call_default_factory=True), tuple)
+            else default
+            for name, field in kind.model_fields.items()
+        }
+
+    tables: dict[str, type[BaseModel]] = {"views": Views, "weights": Weights}
+    known = {key: value for key, value in defaults(IndexSettings).items() if key not in tables}
+    for name, kind in tables.items():
+        known |= defaults(kind, f"{name}.")
+    assert shown == known | defaults(StoreSettings)
+
+
+@pytest.mark.parametrize("readme", [*READMES, GUIDE], ids=lambda path: path.name)
 def test_links(readme: Path) -> None:
     """Every relative link of the README leads to a file."""
     for link in re.findall(r"\]\(([^)#]+)\)", readme.read_text(encoding="utf-8")):

@@ -139,4 +139,6 @@ async def _documents(
     for info in found:
         typer.echo(f"{info['index']:<14} {info['chunks']:>4}  {info['document']}  {info['title']}")
     if not found:
-        typer.echo("No document fits." if filters else "Nothing is indexed yet; run: waypost ingest")
+        typer.echo(
+            "No document fits." if filters else "Nothing is indexed yet; run: waypost ingest"
+        )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
 from typing import Annotated
 
@@ -56,11 +57,8 @@ async def _copy(to: str, collection: str, project: Path, as_json: bool) -> None:
     async with Registry.open(project, known) as registry:
         target = await open_store(project, other, registry.schema)
         try:
-            state = (
-                project
-                / known.store.path
-                / f"copy-{'server' if other.store.url else 'embedded'}.json"
-            )
+            name = hashlib.sha256(f"{place}".encode()).hexdigest()[:12]
+            state = project / known.store.path / f"copy-{name}.json"
             with progress_bar() as told:
                 counts = await copy_store(registry.store, target, state, told)
         finally:

@@ -30,6 +30,7 @@ DBSF: Any = edge.Fusion.Dbsf()  # the stub does not know that a Dbsf is a Fusion
 FLUSH = 20_000  # points written between two flushes
 MIN_FREE_BYTES = 256 * 2**20  # a full disk kills the process with SIGBUS
 LARGE_BYTES = 2**30  # a shard above this is searched by all cores; below, handing over costs more
+QUANTIZED_BYTES = 2**27  # above this documents are scanned by their quantised vectors
 # in settled segments these indexes stay in files: 70 bytes of memory a chunk instead of 290
 KINDS: Mapping[Kind, edge.KeywordIndexParams | edge.FloatIndexParams] = {
     "keyword": edge.KeywordIndexParams(memory=edge.Memory.Cached),
@@ -151,20 +152,21 @@ class EdgeStore:
 
     def _open(self, level: Level, schema: Schema) -> edge.EdgeShard:
         path = self._path / level
-        large = _size(path) > LARGE_BYTES
-        self._nearest[level] = RESCORED if large else EXACT
+        size = _size(path)
+        large = size > LARGE_BYTES
+        self._nearest[level] = RESCORED if size > QUANTIZED_BYTES else EXACT
         # what the shard has, rather than what schema.json says: a process may die between the two
-        sizes = _vectors(path) or {name: one.dimension for name, one in schema.spaces.items()}
+        lengths = _vectors(path) or {name: one.dimension for name, one in schema.spaces.items()}
         config = edge.EdgeConfig(
             vectors={
                 name: edge.EdgeVectorParams(
-                    size=size,
+                    size=length,
                     distance=edge.Distance.Cosine,
                     # chunks are searched inside a few documents, where scanning them costs nothing
                     quantization_config=QUANTIZED if level == "documents" else None,
                     memory=edge.Memory.Cold if large else edge.Memory.Cached,
                 )
-                for name, size in sizes.items()
+                for name, length in lengths.items()
             },
             sparse_vectors={
                 name: edge.EdgeSparseVectorParams(
@@ -296,9 +298,8 @@ class EdgeStore:
         return out
 
     def _leaner(self, level: Level, query: Query) -> Query:
+        # an empty corpus stays one: without any, the engine counts what was deleted too
         corpus = None if query.corpus is None else self._lean(level, query.corpus)
-        if corpus is not None and not corpus.conditions:
-            corpus = None
         return replace(query, filter=self._lean(level, query.filter), corpus=corpus)
 
     async def scroll(
@@ -338,10 +339,8 @@ class EdgeStore:
 
         A search for one term scores idf · weight, and the found point's own vector holds the weight.
         """
-        lean = self._lean(level, corpus)
-        where = _compile(lean)
-        idf = edge.IdfParams(corpus=where) if lean.conditions else None
-        params = edge.SearchParams(idf=idf)
+        where = _compile(self._lean(level, corpus))
+        params = edge.SearchParams(idf=edge.IdfParams(corpus=where))
         asked = [token for token in tokens if token.ids]
         for token in asked:
             check_query(level, Query(corpus, 1, sparse=(name, token)), self._schema)

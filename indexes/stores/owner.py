@@ -121,8 +121,8 @@ class Owner:
                 data = await reader.readexactly(HEADER.unpack(header)[0])
                 writer.write(await self._answered(unpack(data)))
                 await writer.drain()
-        except (asyncio.IncompleteReadError, ConnectionError):
-            pass  # the user has gone
+        except (asyncio.IncompleteReadError, ConnectionError, asyncio.CancelledError):
+            pass  # the user has gone, or this process ends
         finally:
             self._users -= 1
             self._left.set()

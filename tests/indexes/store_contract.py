@@ -8,12 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import math
-import shutil
 import subprocess
 import sys
-import tempfile
-import uuid
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -169,21 +166,10 @@ BAD = {
 }
 
 
-@pytest.fixture(scope="session")
-def disk() -> Iterator[Path]:
-    """Return a folder for stores, in memory if there is room: waiting for a disk proves nothing."""
-    memory = Path("/dev/shm")
-    roomy = memory.is_dir() and shutil.disk_usage(memory).free > 2**30
-    with tempfile.TemporaryDirectory(
-        prefix="waypost-", dir=memory if roomy else None, ignore_cleanup_errors=True
-    ) as folder:  # owners may still linger
-        yield Path(folder)
-
-
 @pytest.fixture
-def folder(disk: Path) -> Path:
+def folder(tmp_path: Path) -> Path:
     """Return the path of a store that does not exist yet."""
-    return disk / uuid.uuid4().hex / "store"
+    return tmp_path / "made" / "store"
 
 
 class StoreContract:
@@ -198,9 +184,11 @@ class StoreContract:
 
     @pytest_asyncio.fixture(scope="class", loop_scope="session")
     @classmethod
-    async def opened(cls, opener: Opener, disk: Path) -> AsyncIterator[Store]:
+    async def opened(
+        cls, opener: Opener, tmp_path_factory: pytest.TempPathFactory
+    ) -> AsyncIterator[Store]:
         """Open a store for all tests of the class."""
-        store = await opener(disk / uuid.uuid4().hex, SCHEMA)
+        store = await opener(tmp_path_factory.mktemp("store") / "store", SCHEMA)
         yield store
         await store.close()
 

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from indexes import Principal, Registry
-from indexes.access import EVERYONE
+from indexes.access import EVERYONE, permits
 from tests.indexes.projects import ingested, write_project
 
 SEED = 20240613
@@ -303,3 +303,20 @@ async def answers(
     for index in registry.indexes.values():
         scores += await index.idf(["pump", "bear", "zz"], principal=principal)
     return told, scores
+
+
+@pytest.mark.parametrize(
+    ("groups", "principal", "lets_in"),
+    [
+        (None, None, True),
+        (["*"], None, True),
+        (["*"], Principal("li"), True),
+        (["board"], None, False),
+        (["board"], Principal("li", ("staff",)), False),
+        (["board"], Principal("li", ("staff", "board")), True),
+        ([], Principal("li", ("board",)), False),
+    ],
+)
+def test_permits(groups: list[str] | None, principal: Principal | None, lets_in: bool) -> None:
+    """A list lets its groups in, "*" and no list everyone, an empty list nobody."""
+    assert permits(groups, principal) is lets_in

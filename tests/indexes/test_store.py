@@ -46,7 +46,6 @@ from tests.indexes.store_contract import (
     ask,
     chunk,
     dense,
-    disk,
     folder,
     ids,
     lexical,
@@ -54,7 +53,7 @@ from tests.indexes.store_contract import (
     vector,
 )
 
-__all__ = ["disk", "folder"]  # fixtures
+__all__ = ["folder"]  # fixtures
 
 SERVER = os.environ.get("WAYPOST_TEST_QDRANT_URL", "")
 
