@@ -120,7 +120,7 @@ class IndexSettings(Section):
     views: Views = Views()
     k: int = Field(default=5, ge=1, le=100)
     documents: int = Field(default=20, ge=1, le=1000)
-    candidates: int = Field(default=60, ge=10, le=1000)
+    candidates: int = Field(default=100, ge=10, le=1000)
     keep: int = Field(default=5, ge=1, le=50)
     margin: float = Field(default=0.8, ge=0, le=1)
     decay: float = Field(default=0.05, ge=0, lt=1)

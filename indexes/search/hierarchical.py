@@ -23,6 +23,7 @@ from indexes.types import AnyOf, Filter, LocatedPassage, Principal, Where
 
 __all__ = ["HierarchicalIndex"]
 
+BEST_CHUNKS = 60  # of all, whose documents are looked at
 LARGE = 200_000  # chunks; above, a search for the nearest of all of them takes too long
 COUNT_EVERY = 60.0  # seconds
 
@@ -97,7 +98,7 @@ class HierarchicalIndex(FlatIndex):
             return []
         if vector is not None and await self._is_large():
             vector = None
-        asked = self._chunk_query(sparse, vector, where, self._settings.candidates)
+        asked = self._chunk_query(sparse, vector, where, BEST_CHUNKS)
         [hits] = await self._store.query("chunks", [replace(asked, fields=("document",))])
         return hits
 
