@@ -11,7 +11,16 @@ from typing import Any
 from indexes.base import SPARSE, Hit, Level, Point, Query, Schema, Sparse
 from indexes.errors import StoreError
 
-__all__ = ["SCHEMA_VERSION", "UPSERT", "check_query", "checked", "min_max", "numbers"]
+__all__ = [
+    "SCHEMA_VERSION",
+    "UPSERT",
+    "as_point",
+    "check_query",
+    "checked",
+    "min_max",
+    "numbers",
+    "rarities",
+]
 
 SCHEMA_VERSION = 2  # of what points are made of; a store of another version is filled anew
 UPSERT = 256  # points written at once
@@ -97,3 +106,38 @@ def _check_sparse(what: str, level: Level, name: str, sparse: Sparse) -> None:
         raise StoreError(f"{what} has a vector {name!r} with an id that has not 32 bits.")
     if not all(map(math.isfinite, sparse.weights)):
         raise StoreError(f"{what} has a vector {name!r} that is not finite.")
+
+
+def as_point(level: Level, record: Any) -> Point:
+    """Return an engine's record, read with its vectors, as a point."""
+    vectors = record.vector or {}
+    return Point(
+        str(record.id),
+        record.payload or {},
+        {name: one for name, one in vectors.items() if name not in SPARSE[level]},
+        {
+            name: Sparse(one.indices, one.values)
+            for name, one in vectors.items()
+            if name in SPARSE[level]
+        },
+    )
+
+
+def rarities(name: str, tokens: Sequence[Sparse], answers: Sequence[Sequence[Any]]) -> list[float]:
+    """Return inverse document frequencies from the best hit of a search for each token alone.
+
+    Such a search scores idf · weight, and the found point's own vector holds the weight.
+
+    Args:
+        name: the sparse vector.
+        tokens: one-token vectors; an empty one was not searched for, and has 0.
+        answers: the hits of the others, in their order.
+    """
+    known: dict[int, float] = {}
+    for token, hits in zip([one for one in tokens if one.ids], answers, strict=True):
+        if hits and hits[0].vector:
+            stored = hits[0].vector[name]
+            weight = dict(zip(stored.indices, stored.values, strict=True)).get(token.ids[0], 0.0)
+            value = hits[0].score / weight if weight > 0 else 0.0
+            known[token.ids[0]] = value if math.isfinite(value) else 0.0
+    return [known.get(token.ids[0], 0.0) if token.ids else 0.0 for token in tokens]

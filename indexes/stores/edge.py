@@ -8,7 +8,6 @@ trials with kill -9, NaN and full disks. The methods do not wait for anything bu
 from __future__ import annotations
 
 import json
-import math
 import os
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
@@ -21,7 +20,16 @@ import qdrant_edge as edge
 
 from indexes.base import SPARSE, Hit, Kind, Level, Point, Query, Schema, Sparse
 from indexes.errors import StoreError, StoreLockedError, StoreSchemaError
-from indexes.stores.common import SCHEMA_VERSION, UPSERT, check_query, checked, min_max, numbers
+from indexes.stores.common import (
+    SCHEMA_VERSION,
+    UPSERT,
+    as_point,
+    check_query,
+    checked,
+    min_max,
+    numbers,
+    rarities,
+)
 from indexes.types import AnyOf, Condition, Filter, Ids, Range
 
 __all__ = ["EdgeStore"]
@@ -357,15 +365,7 @@ class EdgeStore:
                 if requests
                 else []
             )
-        known: dict[int, float] = {}
-        for token, hits in zip(asked, answers, strict=True):
-            if hits and hits[0].vector:
-                stored: Any = hits[0].vector
-                weights = dict(zip(stored[name].indices, stored[name].values, strict=True))
-                weight = weights.get(token.ids[0], 0.0)
-                value = hits[0].score / weight if weight > 0 else 0.0
-                known[token.ids[0]] = value if math.isfinite(value) else 0.0
-        return [known.get(token.ids[0], 0.0) if token.ids else 0.0 for token in tokens]
+        return rarities(name, tokens, answers)
 
     async def export(
         self, level: Level, after: str | None, limit: int
@@ -375,21 +375,7 @@ class EdgeStore:
             records, offset = self._shards[level].scroll(
                 edge.ScrollRequest(offset=after, limit=limit, with_payload=True, with_vector=True)
             )
-        points = []
-        for record in records:
-            vectors: Any = record.vector or {}
-            points.append(
-                Point(
-                    str(record.id),
-                    record.payload or {},
-                    {k: v for k, v in vectors.items() if k not in SPARSE[level]},
-                    {
-                        k: Sparse(v.indices, v.values)
-                        for k, v in vectors.items()
-                        if k in SPARSE[level]
-                    },
-                )
-            )
+        points = [as_point(level, record) for record in records]
         return points, None if offset is None else str(offset)
 
     async def flush(self) -> None:

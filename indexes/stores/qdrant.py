@@ -33,7 +33,15 @@ from indexes.errors import (
     StoreUnreachableError,
 )
 from indexes.settings import StoreSettings
-from indexes.stores.common import SCHEMA_VERSION, UPSERT, check_query, checked, min_max
+from indexes.stores.common import (
+    SCHEMA_VERSION,
+    UPSERT,
+    as_point,
+    check_query,
+    checked,
+    min_max,
+    rarities,
+)
 from indexes.types import Condition, Filter, Ids, Range
 
 __all__ = ["QdrantStore", "connect"]
@@ -453,15 +461,7 @@ class QdrantStore:
             )
             for token in asked
         ]
-        known: dict[int, float] = {}
-        for token, hits in zip(asked, await self._ask(level, requests), strict=True):
-            if hits and hits[0].vector:
-                stored: Any = hits[0].vector
-                weights = dict(zip(stored[name].indices, stored[name].values, strict=True))
-                weight = weights.get(token.ids[0], 0.0)
-                value = hits[0].score / weight if weight > 0 else 0.0
-                known[token.ids[0]] = value if math.isfinite(value) else 0.0
-        return [known.get(token.ids[0], 0.0) if token.ids else 0.0 for token in tokens]
+        return rarities(name, tokens, await self._ask(level, requests))
 
     async def export(
         self, level: Level, after: str | None, limit: int
@@ -475,21 +475,7 @@ class QdrantStore:
                 with_payload=True,
                 with_vectors=True,
             )
-        points = []
-        for record in records:
-            vectors: Any = record.vector or {}
-            points.append(
-                Point(
-                    str(record.id),
-                    record.payload or {},
-                    {k: v for k, v in vectors.items() if k not in SPARSE[level]},
-                    {
-                        k: Sparse(v.indices, v.values)
-                        for k, v in vectors.items()
-                        if k in SPARSE[level]
-                    },
-                )
-            )
+        points = [as_point(level, record) for record in records]
         return points, None if offset is None else str(offset)
 
     async def flush(self) -> None:
