@@ -230,6 +230,7 @@ class EdgeStore:
         """Insert or replace points, after checking every one of them."""
         self._check_room()
         sound = checked(level, points, self._schema)
+        self._keep_common(level, sound)  # before the first is written, since the second may fail
         with self._translated("refused a write"):
             converted = [_point(point) for point in sound]
             # the engine keeps the GIL: 10,000 points at once stall every other thread for 330 ms
@@ -237,7 +238,6 @@ class EdgeStore:
                 self._shards[level].update(
                     edge.UpdateOperation.upsert_points(converted[start : start + UPSERT])
                 )
-        self._keep_common(level, sound)
         self.unflushed += len(points)
         self._unsettled[level] += len(points)
         if self.unflushed >= FLUSH:

@@ -37,6 +37,7 @@ from indexes.stores.qdrant import QdrantStore, connect
 from indexes.stores.shared import SharedStore
 from tests.indexes.store_contract import (
     ALL,
+    PUBLIC,
     ROOT,
     SAMPLE,
     SCHEMA,
@@ -110,6 +111,41 @@ class TestEdgeStore(EmbeddedStoreContract):
         with pytest.raises(StoreError, match="MiB are free"):
             await store.upsert("chunks", SAMPLE)
         assert await store.scroll("chunks", ALL) == []
+        await store.close()
+
+    @pytest.mark.parametrize("batch", [1, 2], ids=["a new one", "an old one too"])
+    async def test_filter_left_out_while_all_match_it(
+        self, folder: Path, monkeypatch: pytest.MonkeyPatch, batch: int
+    ) -> None:
+        """A large store tests nobody's access while all may see all, and at once when that ends."""
+        monkeypatch.setattr("indexes.stores.edge.COMMON", 4)
+        store = await open_edge(folder, SCHEMA)
+        await store.upsert("chunks", [chunk(n, "噪声", access=("*",)) for n in range(6)])
+        for _ in range(2):
+            assert len(await ask(store, lexical("噪声", where=PUBLIC))) == 6
+        assert store._common == {("chunks", PUBLIC.conditions[0]): True}
+        hidden = [chunk(n, "噪声", access=("board",)) for n in range(7 - batch, 7)]
+        await store.upsert("chunks", hidden)
+        for _ in range(2):
+            assert len(await ask(store, lexical("噪声", where=PUBLIC))) == 7 - batch
+            assert await store.count("chunks", [PUBLIC]) == [7 - batch]
+        await store.upsert("chunks", [chunk(n, "噪声", access=("*",)) for n in range(7)])
+        await store.flush()
+        assert len(await ask(store, lexical("噪声", where=PUBLIC))) == 7
+        await store.close()
+
+    async def test_settling_keeps_everything(
+        self, folder: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Putting what was written into settled segments changes no answer."""
+        monkeypatch.setattr("indexes.stores.edge.SETTLE", 10)
+        store = await open_edge(folder, SCHEMA)
+        points = [chunk(n, f"噪声 {n}", vector(1, n / 100, 0, 0)) for n in range(200)]
+        await store.upsert("chunks", points)
+        before = ids(await ask(store, dense(vector(1, 0, 0, 0), 20)))
+        await store.flush()
+        assert ids(await ask(store, dense(vector(1, 0, 0, 0), 20))) == before
+        assert len(await ask(store, lexical("噪声", 1000))) == 200
         await store.close()
 
 
