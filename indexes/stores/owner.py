@@ -25,8 +25,9 @@ from indexes.errors import StoreError, WaypostError
 from indexes.stores.edge import EdgeStore
 from indexes.stores.wire import HEADER, as_filter, as_point, as_query, frame, unpack
 
-__all__ = ["BUSY", "READY", "socket_path"]
+__all__ = ["ADDRESS", "BUSY", "READY", "socket_path"]
 
+ADDRESS = "owner.address"  # the file in the store's folder that says where the socket is
 READY = b"+"  # what it writes when it can be talked to
 BUSY = b"="  # when another process owns the store
 LINGER = 1.0  # seconds that it waits for another user
@@ -41,7 +42,8 @@ def socket_path(store: Path) -> Path:
     Raises:
         StoreError: somebody else made the folder.
     """
-    base = os.environ.get("XDG_RUNTIME_DIR") or tempfile.gettempdir()
+    runtime = os.environ.get("XDG_RUNTIME_DIR", "")
+    base = runtime if os.path.isdir(runtime) else tempfile.gettempdir()
     folder = Path(base) / f"waypost-{os.getuid()}"
     try:
         folder.mkdir(mode=0o700, exist_ok=True)
@@ -84,6 +86,8 @@ class Owner:
         path.unlink(missing_ok=True)  # noqa: ASYNC240 - of an owner that was killed
         server = await asyncio.start_unix_server(self._talk, str(path))
         path.chmod(0o600)  # noqa: ASYNC240 - nobody waits yet
+        # users may have another TMPDIR than this process
+        (self._folder / ADDRESS).write_text(str(path), encoding="utf-8")
         for number in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(number, self._done.set)
         ready(READY)
@@ -200,8 +204,13 @@ def main() -> None:
         tell(BUSY)
         return
 
+    try:
+        address = socket_path(folder)
+    except StoreError as error:
+        sys.exit(str(error))
+
     async def serve() -> None:
-        await Owner(folder, lock).serve(socket_path(folder), tell)
+        await Owner(folder, lock).serve(address, tell)
 
     asyncio.run(serve())
 

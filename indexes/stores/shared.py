@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 
 from indexes.base import Hit, Level, Point, Query, Schema, Sparse
 from indexes.errors import StoreError, StoreLockedError
-from indexes.stores.owner import BUSY, READY, socket_path
+from indexes.stores.owner import ADDRESS, BUSY, READY
 from indexes.stores.wire import HEADER, as_error, as_hit, as_point, frame, unpack
 from indexes.types import Filter
 
@@ -133,11 +133,16 @@ class SharedStore:
 
     async def _connect(self) -> _Connection:
         until = time.monotonic() + PATIENCE
-        path = await asyncio.to_thread(socket_path, self._path)
         while time.monotonic() < until:
             try:
-                connection = _Connection(*await asyncio.open_unix_connection(str(path)))
-            except (FileNotFoundError, ConnectionRefusedError):
+                address = await asyncio.to_thread((self._path / ADDRESS).read_text, "utf-8")
+                connection = _Connection(*await asyncio.open_unix_connection(address))
+            except PermissionError as error:
+                raise StoreLockedError(
+                    f"The store in {str(self._path)!r} is in use by another user of this machine.",
+                    fix="use it as that user, or a store of your own: [store] path.",
+                ) from error
+            except (FileNotFoundError, NotADirectoryError, ConnectionRefusedError):
                 if not await asyncio.to_thread(self._start):
                     await asyncio.sleep(0.02)  # another one is starting or ending
                 continue

@@ -158,6 +158,19 @@ class TestSharedStore(EmbeddedStoreContract):
         """Return the function that opens the engine."""
         yield open_shared
 
+    async def test_users_with_other_temporary_folders_meet(
+        self, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """A store is shared by processes that would put its socket into different places."""
+        first = await open_shared(folder, SCHEMA)
+        monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path / "missing"))
+        monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+        second = await open_shared(folder, SCHEMA)
+        await first.upsert("chunks", SAMPLE)
+        assert await size(second) == len(SAMPLE)
+        await first.close()
+        await second.close()
+
     async def test_users_see_each_others_writes(self, folder: Path) -> None:
         """Two users here and one in another process share a store at the same time."""
         first, second = await open_shared(folder, SCHEMA), await open_shared(folder, SCHEMA)
