@@ -356,21 +356,32 @@ class Waypost:
         values: dict[str, Any] = {}
         pending: dict[str, Any] | None = None
         limit: str | None = None
+        clock = asyncio.get_running_loop().time
+        deadline = clock() + self.settings.limits.seconds
+        stream: Any = graph.astream(
+            turn, config, context=principal, stream_mode=modes, **durability
+        )
         try:
-            async with asyncio.timeout(self.settings.limits.seconds):
-                async for mode, part in graph.astream(
-                    turn, config, context=principal, stream_mode=modes, **durability
-                ):
-                    if mode == "custom":
-                        yield cast(Event, part)
-                    else:
-                        values = cast(dict[str, Any], part)
-                        for one in values.get("__interrupt__", ()):
-                            pending = one.value
+            while True:
+                try:
+                    async with asyncio.timeout_at(deadline):
+                        mode, part = await anext(stream)
+                except StopAsyncIteration:
+                    break
+                if mode == "custom":
+                    before = clock()
+                    yield cast(Event, part)
+                    deadline += clock() - before  # the reader's time is not the turn's
+                else:
+                    values = cast(dict[str, Any], part)
+                    for one in values.get("__interrupt__", ()):
+                        pending = one.value
         except TimeoutError:
             limit = "seconds"
         except GraphRecursionError:
             limit = "steps"
+        finally:
+            await stream.aclose()
         if pending is not None:
             yield {"type": "approval", "request": pending}
         if pending is None and limit is None:

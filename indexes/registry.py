@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import math
-import re
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -18,12 +17,12 @@ from indexes.embeddings.cache import SHIPPED
 from indexes.errors import UnknownIndexError, UsageError
 from indexes.filters import compile_where
 from indexes.fusion import merge_by_rank, scaled
-from indexes.ingest.sync import Progress, sync
+from indexes.ingest.sync import Progress, ingesting, sync
 from indexes.lexical import SATURATION, encode_query, encode_term
 from indexes.search import FlatIndex, HierarchicalIndex
 from indexes.settings import Settings, load_settings
 from indexes.stores.open import model_of, open_store, schema_of, space_of
-from indexes.synonyms import Synonyms, load_synonyms
+from indexes.synonyms import Synonyms, load_synonyms, replaced
 from indexes.text import content_terms, phrase_terms
 from indexes.types import (
     AnyOf,
@@ -218,8 +217,13 @@ class Registry:
         known = await self.store.idf("chunks", "text", [encode_term(t) for t in terms], visible)
         there = {term for term, idf in zip(terms, known, strict=True) if idf > 0}
         for phrase, other in named:
-            if not there.issuperset(phrase_terms(phrase)) and there.issuperset(phrase_terms(other)):
-                question = re.sub(re.escape(phrase), other, question, flags=re.IGNORECASE)
+            terms_of = phrase_terms(other)
+            if (
+                terms_of
+                and there.issuperset(terms_of)
+                and not there.issuperset(phrase_terms(phrase))
+            ):
+                question = replaced(question, phrase, other)
         return question
 
     async def documents(
@@ -272,9 +276,15 @@ class Registry:
             only: look at these files and folders alone.
             progress: told (what is being done, done, of how many).
         """
-        return await sync(
-            self.project, self.settings, self.store, self._embedders, only=only, progress=progress
-        )
+        async with ingesting(self.project / self.settings.store.path, progress):
+            return await sync(
+                self.project,
+                self.settings,
+                self.store,
+                self._embedders,
+                only=only,
+                progress=progress,
+            )
 
     async def affinities(
         self, question: str, *, principal: Principal | None, unrestricted: bool = False

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
+from functools import lru_cache
 from pathlib import Path
 
 from indexes.errors import ConfigurationError
 from indexes.text import normalize
 
-__all__ = ["Synonyms", "load_synonyms"]
+__all__ = ["Synonyms", "load_synonyms", "replaced"]
 
 
 class Synonyms:
@@ -19,9 +21,7 @@ class Synonyms:
     """
 
     def __init__(self, groups: Sequence[Sequence[str]]) -> None:
-        self._groups: list[list[tuple[str, str]]] = [
-            [(f" {normalize(phrase)} ", phrase) for phrase in group] for group in groups
-        ]
+        self._groups = [[(normalize(phrase), phrase) for phrase in group] for group in groups]
 
     def of(self, text: str) -> list[str]:
         """Return the phrases that mean the same as what stands in `text`, but are not in it."""
@@ -29,27 +29,25 @@ class Synonyms:
 
     def named(self, text: str) -> list[tuple[str, list[str]]]:
         """Return the phrases that stand in `text`, each with those that mean the same."""
-        plain = f" {normalize(text)} "
+        plain = normalize(text)
         out: list[tuple[str, list[str]]] = []
         for group in self._groups:
-            there = [phrase for key, phrase in group if _stands(key, plain)]
+            there = [phrase for key, phrase in group if _pattern(key).search(plain)]
             others = [phrase for _, phrase in group if phrase not in there]
             out += [(phrase, others if n == 0 else []) for n, phrase in enumerate(there)]
         return out
 
 
-def _stands(key: str, plain: str) -> bool:
-    """Say whether a phrase stands in a text: Latin words whole, Chinese anywhere."""
-    bare = key.strip()
-    if not bare.isascii():
-        return bare in plain
-    start = plain.find(bare)
-    while start >= 0:
-        before, after = plain[start - 1], plain[start + len(bare)]
-        if not ((before.isascii() and before.isalnum()) or (after.isascii() and after.isalnum())):
-            return True
-        start = plain.find(bare, start + 1)
-    return False
+def replaced(text: str, phrase: str, other: str) -> str:
+    """Return a text with a phrase replaced where it stands: Latin words whole, Chinese anywhere."""
+    return _pattern(phrase).sub(lambda _: other, text)
+
+
+@lru_cache(maxsize=4096)
+def _pattern(phrase: str) -> re.Pattern[str]:
+    escaped = re.escape(phrase)
+    whole = rf"(?<![A-Za-z0-9]){escaped}(?![A-Za-z0-9])" if phrase.isascii() else escaped
+    return re.compile(whole, re.IGNORECASE)
 
 
 def load_synonyms(path: Path) -> Synonyms:

@@ -11,8 +11,9 @@ import asyncio
 import gzip
 import hashlib
 import json
-from collections.abc import AsyncIterator, Callable
-from dataclasses import asdict
+import zlib
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, Final, cast
 
@@ -20,12 +21,14 @@ import numpy as np
 
 from indexes.base import SPARSE, Level, Point, Schema, Store
 from indexes.errors import StoreError, UsageError
+from indexes.stores.common import SCHEMA_VERSION
 from indexes.stores.wire import HEADER, as_point, frame, unpack
 from indexes.types import Filter
 
 __all__ = ["Counts", "backup", "copy", "restore"]
 
 BATCH = 256
+VERSION: Final = {"version": SCHEMA_VERSION}
 FORMAT: Final = "waypost-backup-1"
 LEVELS: tuple[Level, ...] = ("chunks", "documents")  # a document's point says that it is complete
 Counts = dict[str, int]
@@ -52,8 +55,13 @@ async def copy(
         UsageError: the target holds points that this copy did not write.
         StoreError: an engine failed, or the target holds fewer points than the source at the end.
     """
-    done: dict[str, str | None] = _read_state(state)
-    if not done:
+    done: dict[str, str | None] = await asyncio.to_thread(_read_json, state)
+    digests = state.with_suffix(".digests.json")
+    if done:
+        before: dict[str, str] = await asyncio.to_thread(_read_json, digests)
+    else:
+        before = await _digests(source)
+        await asyncio.to_thread(digests.write_text, json.dumps(before), encoding="utf-8")
         await _check_empty(target, "empty it first, or name another folder or collection.")
     total = await _counts(source)
     for level in LEVELS:
@@ -62,7 +70,7 @@ async def copy(
             continue  # this level is complete
         written = 0
         async for points, further in _exported(source, level, after or None):
-            await target.upsert(level, points)
+            await target.upsert(level, _settled(level, points, before))
             written += len(points)
             done[level] = further
             await asyncio.to_thread(state.write_text, json.dumps(done), encoding="utf-8")
@@ -78,7 +86,8 @@ async def copy(
             f"The copy lacks {missing} of {total} points.",
             fix=f"delete {str(state)!r} and copy again while nothing is ingested.",
         )
-    await asyncio.to_thread(state.unlink, missing_ok=True)
+    for file in (state, digests):
+        await asyncio.to_thread(file.unlink, missing_ok=True)
     return found
 
 
@@ -93,16 +102,17 @@ async def backup(
         path: the file; one that exists is replaced.
         progress: told (what is being done, done, of how many).
     """
-    total = await _counts(source)
+    total, before = await _counts(source), await _digests(source)
     part = path.with_name(path.name + ".part")
     digest = hashlib.sha256()
     counts: Counts = dict.fromkeys(LEVELS, 0)
     try:
         with gzip.open(part, "wb", compresslevel=1) as file:
-            _write(file, digest, {"format": FORMAT, "schema": asdict(schema)})
+            _write(file, digest, {"format": FORMAT, "schema": asdict(schema), **VERSION})
             for level in LEVELS:
                 async for points, _ in _exported(source, level, None):
-                    plain = [{**asdict(one), "dense": _compact(one)} for one in points]
+                    sound = _settled(level, points, before)
+                    plain = [{**asdict(one), "dense": _compact(one)} for one in sound]
                     await asyncio.to_thread(_write, file, digest, [level, plain])
                     counts[level] += len(points)
                     if progress is not None:
@@ -164,6 +174,27 @@ async def _exported(
             return
 
 
+async def _digests(store: Store) -> dict[str, str]:
+    """Return the digest of each document, by the id of its point."""
+    found = await store.scroll("documents", Filter(), ("digest",))
+    return {hit.id: str(hit.payload.get("digest", "")) for hit in found}
+
+
+def _settled(level: Level, points: Sequence[Point], before: Mapping[str, str]) -> list[Point]:
+    """Return points without the digests of documents that changed since their chunks were read.
+
+    Without a digest a document counts as unfinished, and the next ingestion writes it again.
+    """
+    if level == "chunks":
+        return list(points)
+    return [
+        point
+        if before.get(point.id) == point.payload.get("digest")
+        else replace(point, payload={**point.payload, "digest": ""})
+        for point in points
+    ]
+
+
 async def _counts(store: Store) -> Counts:
     return {level: (await store.count(level, [Filter()]))[0] for level in LEVELS}
 
@@ -174,7 +205,7 @@ async def _check_empty(store: Store, fix: str) -> None:
         raise UsageError(f"The store holds {counts['documents']} documents already.", fix=fix)
 
 
-def _read_state(path: Path) -> dict[str, str | None]:
+def _read_json(path: Path) -> dict[str, Any]:
     try:
         return dict(json.loads(path.read_text(encoding="utf-8")))
     except FileNotFoundError:
@@ -214,6 +245,11 @@ def _verified(path: Path, schema: Schema) -> Counts:
             raw, head = _read(file)
             if not isinstance(head, dict) or head.get("format") != FORMAT:
                 raise UsageError(f"{str(path)!r} is no backup of a Waypost store.")
+            if head.get("version") != SCHEMA_VERSION:
+                raise UsageError(
+                    f"{str(path)!r} was made by another version of Waypost.",
+                    fix="ingest the sources anew instead.",
+                )
             digest.update(raw)
             raw, message = _read(file)
             while isinstance(message, list):
@@ -222,7 +258,7 @@ def _verified(path: Path, schema: Schema) -> Counts:
                 raw, message = _read(file)
     except FileNotFoundError:
         raise UsageError(f"There is no file {str(path)!r}.", fix="correct the path.") from None
-    except (OSError, EOFError, ValueError, KeyError) as error:
+    except (OSError, EOFError, ValueError, KeyError, zlib.error) as error:
         raise UsageError(
             f"{str(path)!r} is no complete backup: {error or 'it ends too early'}.",
             fix="restore another one.",

@@ -24,7 +24,17 @@ class AccessLists:
     """
 
     def __init__(self, lists: Sequence[tuple[str, tuple[str, ...]]]) -> None:
+        self._patterns = [pattern for pattern, _ in lists]
         self._lists = [(_glob(pattern), groups) for pattern, groups in lists]
+
+    def unused(self, documents: Sequence[str]) -> list[str]:
+        """Return the patterns that fit none of the documents: perhaps they are misspelt."""
+        names = [unicodedata.normalize("NFC", document) for document in documents]
+        return [
+            pattern
+            for pattern in self._patterns
+            if not any(_glob(pattern).fullmatch(name) for name in names)
+        ]
 
     def of(self, document: str) -> tuple[str, ...] | None:
         """Return the groups that may see a document; None: no pattern fits it."""
@@ -58,7 +68,8 @@ def load_access(project: Path) -> AccessLists:
                 f"{str(path)!r}: {pattern!r} has no list of groups.",
                 fix='write a pattern and its groups, such as "docs/board/**" = ["board"].',
             )
-        if pattern.startswith(("/", "./")) or pattern.endswith("/"):
+        folder = "*" not in pattern and (project / pattern).is_dir()
+        if pattern.startswith(("/", "./")) or pattern.endswith("/") or folder:
             raise ConfigurationError(
                 f"{str(path)!r}: no document fits {pattern!r}.",
                 fix='begin at the project\'s folder and end with files, such as "docs/board/**".',

@@ -8,11 +8,13 @@ dies half-way is finished by the next one.
 from __future__ import annotations
 
 import asyncio
+import fcntl
 import hashlib
 import json
 import os
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -27,7 +29,7 @@ from indexes.settings import IndexSettings, Settings
 from indexes.stores.open import model_of, space_of
 from indexes.types import AnyOf, Document, Failure, Filter, SyncReport
 
-__all__ = ["Progress", "sync"]
+__all__ = ["Progress", "ingesting", "sync"]
 
 Progress = Callable[[str, int, int], None]  # (what is being done, done, of how many)
 CHUNKING_VERSION = 9
@@ -41,6 +43,32 @@ class _Source:
     document: str
     digest: str
     groups: tuple[str, ...] | None
+
+
+@asynccontextmanager
+async def ingesting(folder: Path, progress: Progress | None = None) -> AsyncIterator[None]:
+    """Wait until no other ingestion of this project is at work on this machine, and keep others out.
+
+    Two at once could leave an older text of a document under the newer one's digest.
+
+    Args:
+        folder: the project's state folder.
+        progress: told that it waits.
+    """
+    folder.mkdir(parents=True, exist_ok=True)  # noqa: ASYNC240 - a moment
+    lock = os.open(folder / "ingest.lock", os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        while True:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                if progress is not None:
+                    progress("waiting for another ingestion", 0, 0)
+                await asyncio.sleep(0.1)
+        yield
+    finally:
+        os.close(lock)
 
 
 async def sync(
@@ -81,9 +109,8 @@ async def sync(
         if not only or _inside(project / str(hit.payload["document"]), only)
     }
     wanted = {(source.index.name, source.document): source for source in sources}
-    troubled = {failure["path"] for failure in failed}
     for index, document in sorted(known):
-        if (index, document) not in wanted and document not in troubled:
+        if (index, document) not in wanted:
             await _delete(store, index, document)
             report["deleted"] += 1
     todo = [
@@ -155,6 +182,11 @@ def _scan(
             except OSError:
                 digest = ""  # reading it tells why
             found.append(_Source(index, path, name, digest, groups))
+    if not only:
+        failed += [
+            {"path": "access.toml", "error": f"No document fits {pattern!r}."}
+            for pattern in lists.unused([source.document for source in found])
+        ]
     return found, failed
 
 
@@ -248,7 +280,7 @@ async def _write(
     texts = [text for item in prepared for text in texts_to_embed(item)]
     vectors = iter(await embedder.embed_passages(texts, progress))
     for item in prepared:
-        unfinished, chunks, finished = document_points(item, vectors)
+        unfinished, chunks, finished = await asyncio.to_thread(document_points, item, vectors)
         await store.upsert("documents", [unfinished])
         await store.delete("chunks", _where(item.index.name, item.document.id))
         await store.upsert("chunks", chunks)

@@ -13,9 +13,9 @@ from indexes.access import visible_to
 from indexes.base import SPARSE, Hit, Point, Query, Schema, Store
 from indexes.errors import UsageError
 from indexes.langchain.background import Background
-from indexes.langchain.points import stored
+from indexes.langchain.points import ORIGIN, stored
 from indexes.langchain.search import Search
-from indexes.langchain.translation import fields_of, point_id, refuse, translated, unsupported
+from indexes.langchain.translation import fields_of, known_ids, refuse, translated, unsupported
 from indexes.types import AnyOf, FieldType, Filter, Ids, Principal
 
 __all__ = ["StoreClient"]
@@ -155,7 +155,10 @@ class StoreClient:
     def delete(
         self, collection_name: str, points_selector: Any, **options: Any
     ) -> models.UpdateResult:
-        """Delete points by ids or by a filter; what the principal may not see stays."""
+        """Delete points by ids or by a filter, of those that were written through LangChain.
+
+        What was ingested, and what the principal may not see, stays.
+        """
         refuse(options, "wait")
         chosen = points_selector
         if isinstance(chosen, models.PointIdsList):
@@ -166,7 +169,8 @@ class StoreClient:
             chosen = models.Filter(must=[models.HasIdCondition(has_id=list(chosen))])
         if not isinstance(chosen, models.Filter):
             raise unsupported(f"a deletion by {type(chosen).__name__}")
-        self.background.run(self._store.delete("chunks", self._allowed(collection_name, chosen)))
+        where = self._allowed(collection_name, chosen).and_(AnyOf("origin", (ORIGIN,)))
+        self.background.run(self._store.delete("chunks", where))
         return DONE
 
     def count(
@@ -189,7 +193,9 @@ class StoreClient:
         """Return points by their ids, in that order, as far as they exist and are visible."""
         refuse(options)
         wanted = _Wanted(with_payload, with_vectors)
-        asked = list(dict.fromkeys(point_id(collection_name, given) for given in ids))
+        asked = list(
+            dict.fromkeys(one for given in ids for one in known_ids(collection_name, given))
+        )
         return self.background.run(self._retrieve(collection_name, asked, wanted))
 
     async def _retrieve(
@@ -220,8 +226,7 @@ class StoreClient:
         refuse(options)
         where = self._allowed(collection_name, scroll_filter)
         hits = self.background.run(self._store.scroll("chunks", where, ()))
-        start = "" if offset is None else point_id(collection_name, offset)
-        ids = sorted(hit.id for hit in hits if hit.id >= start)
+        ids = sorted(hit.id for hit in hits if offset is None or hit.id >= str(offset))
         wanted = _Wanted(with_payload, with_vectors)
         page = self.background.run(self._retrieve(collection_name, ids[:limit], wanted))
         return page, ids[limit] if limit < len(ids) else None

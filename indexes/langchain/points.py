@@ -10,11 +10,13 @@ from qdrant_client import models
 from indexes.base import Point
 from indexes.errors import UsageError
 from indexes.filters import metadata
-from indexes.langchain.translation import point_id, sparse_of
+from indexes.langchain.translation import sparse_of, written_id
 from indexes.text import language
 from indexes.types import FieldType
 
-__all__ = ["stored", "vectors_of"]
+__all__ = ["ORIGIN", "stored", "vectors_of"]
+
+ORIGIN = "langchain"  # the payload's mark of what was not ingested, and may be deleted here
 
 
 def stored(
@@ -53,11 +55,12 @@ def stored(
         else:
             dense[name] = vector  # type: ignore[assignment]  # the store checks it
     return Point(
-        id=point_id(index, given.id),
+        id=written_id(index, given.id),
         payload={
             "text": text,
             "metadata": own,
             "id": str(given.id),
+            "origin": ORIGIN,
             "index": index,
             "document": document,
             "access": list(access),

@@ -12,7 +12,15 @@ from indexes.base import Sparse, document_id
 from indexes.errors import UsageError
 from indexes.types import AnyOf, Condition, Ids, Range
 
-__all__ = ["fields_of", "point_id", "refuse", "sparse_of", "translated", "unsupported"]
+__all__ = [
+    "fields_of",
+    "known_ids",
+    "refuse",
+    "sparse_of",
+    "translated",
+    "unsupported",
+    "written_id",
+]
 
 
 def unsupported(what: str) -> UsageError:
@@ -31,12 +39,17 @@ def refuse(options: Mapping[str, Any], *harmless: str) -> None:
             raise unsupported(f"the option {name!r}")
 
 
-def point_id(index: str, given: Any) -> str:
-    """Return the store's id of a point: a UUID as it is, of any other id one made of it."""
+def written_id(index: str, given: Any) -> str:
+    """Return the store's id of a point that is written here: never that of an ingested chunk."""
+    return document_id(index, f"\0langchain\0{given}")
+
+
+def known_ids(index: str, given: Any) -> list[str]:
+    """Return the ids that a given one may stand for: of a point written here, or of any chunk."""
     try:
-        return str(uuid.UUID(str(given)))
+        return [written_id(index, given), str(uuid.UUID(str(given)))]
     except ValueError:
-        return document_id(index, str(given))
+        return [written_id(index, given)]
 
 
 def translated(where: models.Filter | None, index: str) -> Iterator[Condition]:
@@ -54,7 +67,7 @@ def translated(where: models.Filter | None, index: str) -> Iterator[Condition]:
         if isinstance(one, models.Filter):
             yield from translated(one, index)
         elif isinstance(one, models.HasIdCondition):
-            yield Ids(tuple(point_id(index, given) for given in one.has_id))
+            yield Ids(tuple(known for given in one.has_id for known in known_ids(index, given)))
         elif isinstance(one, models.FieldCondition):
             yield from _of_field(one)
         elif one is not None:

@@ -99,11 +99,11 @@ class EdgeStore:
         Raises:
             StoreSchemaError: a vector is of another embedding model.
         """
-        self._check_room()
         known = self._known_schema(schema)
         for level, shard in self._shards.items():
             for name in set(schema.spaces) - set(_vectors(self._path / level)):
                 dimension = schema.spaces[name].dimension
+                self._check_room()
                 with self._translated("refused a new vector"):
                     shard.update(
                         edge.UpdateOperation.create_dense_vector(
@@ -114,6 +114,7 @@ class EdgeStore:
             for field, kind in schema.fields.items():
                 needed = not field.startswith("meta.") or info.points_count >= MANY
                 if needed and field not in info.payload_schema:
+                    self._check_room()
                     with self._translated(f"refused an index on {field!r} of {level}"):
                         shard.update(edge.UpdateOperation.create_field_index(field, KINDS[kind]))
         both = Schema({**known.spaces, **schema.spaces}, {**known.fields, **schema.fields})
@@ -383,7 +384,8 @@ class EdgeStore:
         with self._translated("failed to flush"):
             for level, shard in self._shards.items():
                 shard.flush()
-                if self._unsettled[level] >= SETTLE:
+                roomy = shutil.disk_usage(self._path).free > MIN_FREE_BYTES + 3 * SEGMENT_KB * 1024
+                if self._unsettled[level] >= SETTLE and roomy:
                     # what was written lies in memory, at 1.2 GB a million, until it is settled
                     shard.optimize()
                     self._unsettled[level] = 0

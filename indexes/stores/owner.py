@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import fcntl
-import hashlib
 import os
 import signal
 import stat
@@ -34,10 +33,14 @@ LINGER = 1.0  # seconds that it waits for another user
 FLUSH_EVERY = 5.0  # seconds
 
 
-def socket_path(store: Path) -> Path:
+def socket_path(lock: int) -> Path:
     """Return the socket of a store's owner, in a folder that only this user can enter.
 
-    It cannot lie beside the store: a socket's path has at most about 100 characters.
+    It cannot lie beside the store: a socket's path has at most about 100 characters. The lock file
+    names it, so that a store made anew in the same place has another one.
+
+    Args:
+        lock: the open lock file of the store.
 
     Raises:
         StoreError: somebody else made the folder.
@@ -58,8 +61,8 @@ def socket_path(store: Path) -> Path:
             f"{str(folder)!r} is not a folder of yours alone.",
             fix="delete it, or set TMPDIR to a folder of your own.",
         )
-    name = hashlib.sha256(str(store.resolve()).encode()).hexdigest()[:24]
-    return folder / f"{name}.sock"
+    status = os.fstat(lock)
+    return folder / f"{status.st_dev:x}-{status.st_ino:x}.sock"
 
 
 Method = Callable[..., Awaitable[Any]]
@@ -87,7 +90,9 @@ class Owner:
         server = await asyncio.start_unix_server(self._talk, str(path))
         path.chmod(0o600)  # noqa: ASYNC240 - nobody waits yet
         # users may have another TMPDIR than this process
-        (self._folder / ADDRESS).write_text(str(path), encoding="utf-8")
+        half = self._folder / f"{ADDRESS}.part"
+        half.write_text(str(path), encoding="utf-8")
+        half.replace(self._folder / ADDRESS)
         for number in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(number, self._done.set)
         ready(READY)
@@ -113,7 +118,9 @@ class Owner:
     async def _flush_at_times(self) -> None:
         while True:
             await asyncio.sleep(FLUSH_EVERY)
-            if self._store is not None and self._store.unflushed:
+            if self._is_gone():
+                self._done.set()
+            elif self._store is not None and self._store.unflushed:
                 with suppress(WaypostError):  # the next flush that is asked for tells
                     await self._store.flush()
 
@@ -123,6 +130,9 @@ class Owner:
             while True:
                 header = await reader.readexactly(HEADER.size)
                 data = await reader.readexactly(HEADER.unpack(header)[0])
+                if self._is_gone():
+                    self._done.set()
+                    break  # the user asks again, and gets another owner
                 writer.write(await self._answered(unpack(data)))
                 await writer.drain()
         except (asyncio.IncompleteReadError, ConnectionError, asyncio.CancelledError):
@@ -132,14 +142,20 @@ class Owner:
             self._left.set()
             writer.close()
 
+    def _is_gone(self) -> bool:
+        """Say whether the store's folder was deleted, or made anew."""
+        try:
+            return (self._folder / LOCK).stat().st_ino != os.fstat(self._lock).st_ino
+        except OSError:
+            return True
+
     async def _answered(self, message: Any) -> bytes:
         number, method, arguments = message
         try:
-            result = (
+            if method == "hello":
                 self._hello(*arguments)
-                if method == "hello"
-                else await self._call(method, arguments)
-            )
+                return frame([number, None, None])
+            result = await self._call(method, arguments)
             return frame([number, result, None])
         except WaypostError as error:
             told = {"code": error.code, "message": error.message, "fix": error.fix}
@@ -152,18 +168,13 @@ class Owner:
             }
             return frame([number, None, told])
 
-    def _hello(self, schema: Mapping[str, Any]) -> str:
-        """Open the store for a user, or say that its folder was deleted or replaced."""
-        lock = self._folder / LOCK
-        if not lock.exists() or lock.stat().st_ino != os.fstat(self._lock).st_ino:
-            self._done.set()
-            return "gone"
+    def _hello(self, schema: Mapping[str, Any]) -> None:
+        """Open the store for a user."""
         wanted = Schema.from_dict(schema)
         if self._store is None:
             self._store = EdgeStore(self._folder, wanted)
         else:
             self._store.extend(wanted)
-        return "ready"
 
     async def _call(self, method: str, arguments: list[Any]) -> Any:
         store = self._store
@@ -205,7 +216,7 @@ def main() -> None:
         return
 
     try:
-        address = socket_path(folder)
+        address = socket_path(lock)
     except StoreError as error:
         sys.exit(str(error))
 

@@ -147,14 +147,14 @@ class SharedStore:
                     await asyncio.sleep(0.02)  # another one is starting or ending
                 continue
             try:
-                if await connection.call("hello", asdict(self._schema)) == "ready":
-                    return connection
-            except ConnectionError:
-                pass  # it was ending
+                async with asyncio.timeout(max(0.1, until - time.monotonic())):
+                    await connection.call("hello", asdict(self._schema))
+                return connection
+            except (ConnectionError, TimeoutError):
+                await connection.close()  # it was ending, or does not answer
             except BaseException:
                 await connection.close()
                 raise
-            await connection.close()
             await asyncio.sleep(0.02)
         raise StoreLockedError(
             f"The process that owns the store in {str(self._path)!r} does not answer.",

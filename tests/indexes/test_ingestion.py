@@ -399,5 +399,16 @@ async def test_unreadable_file_whose_place_was_closed(
     (project / "docs/a.md").write_bytes(b"---\n[\n---\n")
     async with Registry.open(project) as registry:
         report = await registry.sync()
-        assert len(report["failed"]) == 1
+        assert "docs/a.md" in [failure["path"] for failure in report["failed"]]
         assert bool(await found(registry, "检修周期")) is stays
+
+
+async def test_list_that_fits_nothing_is_told(tmp_path: Path) -> None:
+    """A pattern of access.toml that fits no document is reported: perhaps it is misspelt."""
+    project = write_project(
+        tmp_path,
+        LEXICAL,
+        {**FILES, "access.toml": '"dosc/**" = ["board"]\n"docs/**" = ["*"]\n'},
+    )
+    report = await ingest(project)
+    assert [failure["error"] for failure in report["failed"]] == ["No document fits 'dosc/**'."]

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 import os
 import shutil
 from collections.abc import AsyncIterator, Callable, Sequence
@@ -13,6 +14,7 @@ from indexes import Principal, Registry
 from indexes.base import Point, document_id
 from indexes.embeddings.local import LocalEmbedder
 from indexes.errors import ConfigurationError, UnknownIndexError
+from indexes.ingest.sync import ingesting
 from indexes.types import AnyOf, Filter
 from tests.indexes.projects import counts, found, ingest, ingested, write_project
 
@@ -532,3 +534,20 @@ async def test_a_list_that_is_withdrawn_holds_at_once(project: Path) -> None:
     async with Registry.open(project) as registry:
         for principal in (ANYONE, BOARD, Principal("x", ("", "*"))):
             assert "docs/cases/leak.md" not in await found(registry, "防渗膜破损", principal)
+
+
+async def test_ingestions_take_turns(tmp_path: Path) -> None:
+    """A second ingestion waits until the first has ended, and says that it waits."""
+    said: list[str] = []
+    entered = asyncio.Event()
+
+    async def second() -> None:
+        async with ingesting(tmp_path, lambda what, done, total: said.append(what)):
+            entered.set()
+
+    async with ingesting(tmp_path):
+        waiting = asyncio.create_task(second())
+        await asyncio.sleep(0.25)
+        assert not entered.is_set()
+    await waiting
+    assert set(said) == {"waiting for another ingestion"}

@@ -272,6 +272,21 @@ class TestSharedStore(EmbeddedStoreContract):
         assert await size(anew) == 1
         await anew.close()
 
+    async def test_folder_made_anew_while_a_user_stays(self, folder: Path) -> None:
+        """A user of a deleted folder gets the new one, and a later user can still come."""
+        staying = await open_shared(folder, SCHEMA)
+        await staying.upsert("chunks", SAMPLE)
+        shutil.rmtree(folder)
+        ingesting = await open_shared(folder, SCHEMA)
+        await ingesting.upsert("chunks", SAMPLE[:1])
+        assert await size(staying) == 1
+        await staying.close()
+        await asyncio.sleep(1.5)  # until an owner of the old folder would have ended
+        late = await open_shared(folder, SCHEMA)
+        assert await size(late) == 1
+        await late.close()
+        await ingesting.close()
+
     async def test_folder_named_indexes_is_not_imported(
         self, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:

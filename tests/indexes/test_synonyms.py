@@ -153,3 +153,21 @@ async def test_project_with_a_missing_file_of_synonyms(project: Path, tmp_path: 
     with pytest.raises(ConfigurationError, match=r"synonyms\.txt"):
         async with Registry.open(write_project(tmp_path, config, {})):
             pass
+
+
+async def test_rewording_leaves_other_words_alone(tmp_path: Path) -> None:
+    """A phrase is reworded where it is a word of its own, not inside others."""
+    project = write_project(
+        tmp_path,
+        '[project]\ndefault_access = "public"\n[[index]]\nname = "notes"\nembedding = "none"\n'
+        'sources = ["docs/*"]\nsynonyms = "synonyms.txt"\n',
+        {
+            "docs/a.md": "The elevator stops.\n\n扬尘须控制。",
+            "synonyms.txt": "lift, elevator\n灰尘, 扬尘\n",
+        },
+    )
+    async with ingested(project) as registry:
+        said = await registry.reworded("Lift and lifting of uplift", principal=None)
+        assert said == "elevator and lifting of uplift"
+        assert await registry.reworded("灰尘怎么办", principal=None) == "扬尘怎么办"
+        assert await registry.reworded("elevator", principal=None) == "elevator"

@@ -4,6 +4,7 @@ import asyncio
 import gzip
 import os
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -164,6 +165,39 @@ async def test_damaged_backup(registry: Registry, tmp_path: Path, damage: Any, s
     with pytest.raises(UsageError, match=says):
         await restore(file, target, registry.schema, replace=True)
     assert await target.count("documents", [Filter()]) == [300]
+
+
+class Ingesting:
+    """A store into which a document is ingested between the reading of chunks and documents."""
+
+    def __init__(self, inner: Store) -> None:
+        self._inner = inner
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._inner, name)
+
+    async def export(
+        self, level: Level, after: str | None, limit: int
+    ) -> tuple[list[Point], str | None]:
+        """Return points, with a new document that was written meanwhile."""
+        points, further = await self._inner.export(level, after, limit)
+        if level == "documents" and after is None:
+            points = [
+                replace(points[0], payload={**points[0].payload, "digest": "new"}),
+                *points[1:],
+            ]
+        return points, further
+
+
+async def test_backup_while_something_is_ingested(registry: Registry, tmp_path: Path) -> None:
+    """A document whose chunks were read before it changed counts as unfinished in the backup."""
+    file = tmp_path / "store.waypost"
+    await backup(Ingesting(registry.store), registry.schema, file)
+    target = await server(registry)
+    await restore(file, target, registry.schema, replace=False)
+    digests = [hit.payload["digest"] for hit in await target.scroll("documents", Filter())]
+    assert digests.count("") == 1
+    assert "new" not in digests
 
 
 async def test_backup_that_cannot_be_written(registry: Registry, tmp_path: Path) -> None:
