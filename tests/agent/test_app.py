@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 import os
 import sqlite3
 import subprocess
@@ -325,6 +326,19 @@ async def test_failing_tool(tiny: Waypost, question: str, error: str) -> None:
     assert error in answer["answer"]
     assert (answer["action"], answer["grounded"]) == ("act", False)
     assert error in answer["tool_calls"][0]["result"]["error"]
+
+
+async def test_slow_reader(tiny_project: MakeProject) -> None:
+    """Who reads the events slowly uses up no time of the turn, and is not cancelled."""
+    project = tiny_project(("[routing]", "[limits]\nseconds = 1.0\n\n[routing]"))
+    async with Waypost.open(project, persistent=False) as waypost:
+        await waypost.ingest()
+        await waypost.ask("Hello")  # the models are loaded
+        events = []
+        async for event in waypost.stream("年假有几天？"):
+            events.append(event)
+            await asyncio.sleep(0.6)
+        assert (events[-1]["type"], events[-1]["answer"]["limit"]) == ("answer", None)
 
 
 async def test_limit_of_seconds(tiny_project: MakeProject) -> None:
