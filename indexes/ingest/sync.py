@@ -20,7 +20,7 @@ from pathlib import Path
 
 from indexes.access import access_list
 from indexes.base import Embedder, Store
-from indexes.errors import LoadError
+from indexes.errors import LoadError, StoreError
 from indexes.ingest.chunking import chunk_document
 from indexes.ingest.lists import folder_fields, load_access
 from indexes.ingest.loaders import load
@@ -55,8 +55,7 @@ async def ingesting(folder: Path, progress: Progress | None = None) -> AsyncIter
         folder: the project's state folder.
         progress: told that it waits.
     """
-    folder.mkdir(parents=True, exist_ok=True)  # noqa: ASYNC240 - a moment
-    lock = os.open(folder / "ingest.lock", os.O_RDWR | os.O_CREAT, 0o600)
+    lock = await asyncio.to_thread(_lock_file, folder)
     try:
         while True:
             try:
@@ -69,6 +68,17 @@ async def ingesting(folder: Path, progress: Progress | None = None) -> AsyncIter
         yield
     finally:
         os.close(lock)
+
+
+def _lock_file(folder: Path) -> int:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        return os.open(folder / "ingest.lock", os.O_RDWR | os.O_CREAT, 0o600)
+    except OSError as error:
+        raise StoreError(
+            f"The folder {str(folder)!r} cannot be written to: {error.strerror}.",
+            fix="choose a writable folder as [store] path.",
+        ) from error
 
 
 async def sync(
