@@ -173,7 +173,7 @@ class EdgeStore:
                     distance=edge.Distance.Cosine,
                     # chunks are searched inside a few documents, where scanning them costs nothing
                     quantization_config=QUANTIZED if level == "documents" else None,
-                    memory=edge.Memory.Cold if large else edge.Memory.Cached,
+                    memory=edge.Memory.Cold,  # segments keep it; else opening reads all vectors
                 )
                 for name, length in lengths.items()
             },
