@@ -26,12 +26,23 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from indexes.base import Hit, Level, Point, Query, Schema, Space, Sparse, chunk_id, document_id
+from indexes.base import (
+    Hit,
+    Kind,
+    Level,
+    Point,
+    Query,
+    Schema,
+    Space,
+    Sparse,
+    chunk_id,
+    document_id,
+)
 from indexes.stores.edge import EdgeStore
 from indexes.types import AnyOf, Filter
 
 INDEX = "synthetic"
-SCHEMA_FIELDS = {"index": "keyword", "document": "keyword", "access": "keyword"}
+SCHEMA_FIELDS: dict[str, Kind] = {"index": "keyword", "document": "keyword", "access": "keyword"}
 EVERYTHING = Filter((AnyOf("index", (INDEX,)), AnyOf("access", ("*",))))
 BATCH = 512  # documents drawn at once
 CLUSTER = 1000  # documents around one centre, on average
@@ -234,13 +245,14 @@ def on_disk(folder: Path) -> int:
 async def build(store: EdgeStore, corpus: Corpus) -> None:
     """Fill the store and print how fast that went."""
     most = 0.0
-    for level, per_document in (("documents", 1), ("chunks", corpus.per_document)):
+    sizes: dict[Level, int] = {"documents": 1, "chunks": corpus.per_document}
+    for level, per_document in sizes.items():
         started = shown = time.monotonic()
         writing = 0.0
         for batch in range(corpus.batches):
-            points = list(corpus.points(batch, level))  # type: ignore[arg-type]
+            points = list(corpus.points(batch, level))
             before = time.monotonic()
-            await store.upsert(level, points)  # type: ignore[arg-type]
+            await store.upsert(level, points)
             writing += time.monotonic() - before
             if time.monotonic() > shown + 10 or batch + 1 == corpus.batches:
                 shown, now = time.monotonic(), memory()
@@ -517,7 +529,7 @@ async def run(arguments: argparse.Namespace, folder: Path) -> None:
         arguments.dimension,
         arguments.terms,
     )
-    schema = Schema({"dense": Space("synthetic", corpus.dimension)}, SCHEMA_FIELDS)  # type: ignore[arg-type]
+    schema = Schema({"dense": Space("synthetic", corpus.dimension)}, SCHEMA_FIELDS)
     print(f"{corpus.documents:,} documents, {corpus.chunks:,} chunks × {corpus.dimension}")
     print(f"memory before: {_shown(memory())}")
     if not (folder / "schema.json").exists():

@@ -74,6 +74,7 @@ class Registry:
         store: Store,
         embedders: Mapping[str, CachedEmbedder],
         schema: Schema,
+        synonyms: Mapping[str, Synonyms],
     ) -> None:
         self.project = project
         self.settings = settings
@@ -81,15 +82,14 @@ class Registry:
         self.store = store
         self.schema = schema
         self._embedders = embedders
-        files = {one.synonyms for one in settings.index if one.synonyms}
-        self._synonyms = {file: load_synonyms(project / file) for file in sorted(files)}
+        self._synonyms = synonyms
         self.indexes: Mapping[str, Index] = {
             one.name: LAYOUTS[one.layout](
                 one,
                 store,
                 embedders[model_of(one, settings)],
                 space_of(one, settings),
-                self._synonyms.get(one.synonyms, NO_SYNONYMS),
+                synonyms.get(one.synonyms, NO_SYNONYMS),
             )
             for one in settings.index
         }
@@ -118,9 +118,11 @@ class Registry:
         models = {known.models.embedding, *(model_of(index, known) for index in known.index)}
         embedders = {model: CachedEmbedder(make_embedder(model), cache) for model in models}
         schema = schema_of(known, embedders)
+        files = sorted({one.synonyms for one in known.index if one.synonyms})
+        synonyms = {file: await asyncio.to_thread(load_synonyms, folder / file) for file in files}
         store = await open_store(folder, known, schema)
         try:
-            yield cls(folder, known, store, embedders, schema)
+            yield cls(folder, known, store, embedders, schema, synonyms)
         finally:
             await store.close()
 

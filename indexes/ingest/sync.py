@@ -152,7 +152,7 @@ async def sync(
         told("reading", done, len(todo))
         try:
             embedder = embedders[model_of(source.index, settings)]
-            item = await asyncio.to_thread(_prepare, project, source, settings, embedder)
+            item = await asyncio.to_thread(_prepare, source, settings, embedder)
             prepared.append((source, item))
         except LoadError as error:
             report["failed"].append({"path": source.document, "error": str(error)})
@@ -243,7 +243,7 @@ def _digest(
     return digest.hexdigest()
 
 
-def _prepare(project: Path, source: _Source, settings: Settings, embedder: Embedder) -> Prepared:
+def _prepare(source: _Source, settings: Settings, embedder: Embedder) -> Prepared:
     loaded = load(source.path)
     document = Document(
         id=source.document,

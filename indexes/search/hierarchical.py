@@ -15,7 +15,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from indexes.base import Hit, Query, Sparse, Vector
+from indexes.base import SPARSE, Hit, Query, Sparse, Vector
 from indexes.fusion import scaled
 from indexes.search.flat import FlatIndex
 from indexes.text import tokens
@@ -68,15 +68,11 @@ class HierarchicalIndex(FlatIndex):
     ) -> tuple[dict[str, float], list[tuple[str, float]]]:
         """Return chunks with their scores, and documents with their combined scores, best first."""
         views = self._settings.views
-        asked: dict[str, Query] = {}
-        for name, text in (
-            ("title", sparse),
-            ("terms", sparse),
-            ("opening", sparse),
-            ("metadata", sparse),
-        ):
-            if getattr(views, name):
-                asked[name] = self._document_query(where, sparse=(name, text))
+        asked = {
+            name: self._document_query(where, sparse=(name, sparse))
+            for name in SPARSE["documents"]
+            if getattr(views, name)
+        }
         if views.dense and vector is not None and self._settings.embeds_documents:
             asked["dense"] = self._document_query(where, dense=(self._space, vector))
         chunks, found = await asyncio.gather(

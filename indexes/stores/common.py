@@ -10,6 +10,7 @@ from typing import Any
 
 from indexes.base import SPARSE, Hit, Level, Point, Query, Schema, Sparse
 from indexes.errors import StoreError
+from indexes.types import AnyOf, Range
 
 __all__ = [
     "SCHEMA_VERSION",
@@ -19,6 +20,7 @@ __all__ = [
     "checked",
     "min_max",
     "numbers",
+    "parted",
     "rarities",
 ]
 
@@ -141,3 +143,10 @@ def rarities(name: str, tokens: Sequence[Sparse], answers: Sequence[Sequence[Any
             value = hits[0].score / weight if weight > 0 else 0.0
             known[token.ids[0]] = value if math.isfinite(value) else 0.0
     return [known.get(token.ids[0], 0.0) if token.ids else 0.0 for token in tokens]
+
+
+def parted(condition: AnyOf) -> tuple[list[str], list[Range]]:
+    """Return a condition's words, and its numbers as ranges: those have an index, and 3 is 3.0."""
+    words = [value for value in condition.values if isinstance(value, str)]
+    numbers = [value for value in condition.values if not isinstance(value, str)]
+    return words, [Range(condition.field, gte=value, lte=value) for value in numbers]

@@ -28,6 +28,7 @@ from indexes.stores.common import (
     checked,
     min_max,
     numbers,
+    parted,
     rarities,
 )
 from indexes.types import AnyOf, Condition, Filter, Ids, Range
@@ -481,14 +482,9 @@ def _condition(condition: Condition) -> edge.FieldCondition | edge.HasIdConditio
         return edge.HasIdCondition(set(condition.values))
     if isinstance(condition, Range):
         return _range(condition)
-    words = [value for value in condition.values if isinstance(value, str)]
+    words, ranges = parted(condition)
     named = edge.FieldCondition(condition.field, match=edge.MatchAny(words))
-    # numbers have a range index, and 3 is 3.0
-    equal = [
-        _range(Range(condition.field, gte=value, lte=value))
-        for value in condition.values
-        if not isinstance(value, str)
-    ]
+    equal = [_range(one) for one in ranges]
     if not equal:
         return named
     return edge.Filter(should=[*([named] if words else []), *equal])

@@ -40,6 +40,7 @@ from indexes.stores.common import (
     check_query,
     checked,
     min_max,
+    parted,
     rarities,
 )
 from indexes.types import Condition, Filter, Ids, Range
@@ -588,14 +589,9 @@ def _condition(
         return models.HasIdCondition(has_id=list(condition.values))
     if isinstance(condition, Range):
         return _range(condition)
-    words = [value for value in condition.values if isinstance(value, str)]
+    words, ranges = parted(condition)
     named = models.FieldCondition(key=condition.field, match=models.MatchAny(any=words))
-    # numbers have a range index, and 3 is 3.0
-    equal = [
-        _range(Range(condition.field, gte=value, lte=value))
-        for value in condition.values
-        if not isinstance(value, str)
-    ]
+    equal = [_range(one) for one in ranges]
     if not equal:
         return named
     return models.Filter(should=[*([named] if words else []), *equal])
