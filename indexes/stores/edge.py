@@ -383,19 +383,30 @@ class EdgeStore:
     async def flush(self) -> None:
         """Write everything to the disk, where it survives a power loss too."""
         with self._translated("failed to flush"):
-            for level, shard in self._shards.items():
+            for shard in self._shards.values():
                 shard.flush()
-                roomy = shutil.disk_usage(self._path).free > MIN_FREE_BYTES + 3 * SEGMENT_KB * 1024
-                if self._unsettled[level] >= SETTLE and roomy:
-                    # what was written lies in memory, at 1.2 GB a million, until it is settled
-                    shard.optimize()
-                    self._unsettled[level] = 0
+            self._settle(SETTLE)
         self.unflushed = 0
         self._common = {key: True for key, common in self._common.items() if common}
 
+    def _settle(self, written: int) -> None:
+        """Put levels to which so many points were written into settled segments, if that is due.
+
+        Until then they lie in memory, at 1.2 GB a million. The engine does nothing for a few of them.
+        """
+        for level, shard in self._shards.items():
+            roomy = shutil.disk_usage(self._path).free > MIN_FREE_BYTES + 3 * SEGMENT_KB * 1024
+            if self._unsettled[level] >= written and roomy:
+                shard.optimize()
+                self._unsettled[level] = 0
+
     async def close(self) -> None:
-        """Flush and let go of the folder."""
-        self._close()
+        """Settle what was written, flush and let go of the folder."""
+        try:
+            with self._translated("failed to settle"):
+                self._settle(1)  # nobody waits for an answer now
+        finally:
+            self._close()
 
     def _close(self) -> None:
         for shard in self._shards.values():
