@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias, runtime_checkable
@@ -26,6 +26,8 @@ if TYPE_CHECKING:  # the process that owns a store starts without these
 
 __all__ = [
     "SPARSE",
+    "Change",
+    "Delete",
     "Embedder",
     "Hit",
     "Index",
@@ -36,9 +38,11 @@ __all__ = [
     "Point",
     "Query",
     "Schema",
+    "SetPayload",
     "Space",
     "Sparse",
     "Store",
+    "Upsert",
     "Vector",
     "chunk_id",
     "document_id",
@@ -59,9 +63,9 @@ def document_id(index: str, document: str) -> str:
     return str(uuid.uuid5(NAMESPACE, f"{index}\0{document}"))
 
 
-def chunk_id(index: str, document: str, ordinal: int) -> str:
-    """Return the store's id of a document's chunk, counted from 0."""
-    return str(uuid.uuid5(NAMESPACE, f"{index}\0{document}\0{ordinal}"))
+def chunk_id(index: str, document: str, ordinal: int, version: str = "") -> str:
+    """Return the store's id of a chunk, counted from 0, of one version of a document."""
+    return str(uuid.uuid5(NAMESPACE, f"{index}\0{document}\0{ordinal}\0{version}"))
 
 
 @dataclass(frozen=True)
@@ -142,6 +146,34 @@ class Schema:
         return cls({name: Space(**space) for name, space in data["spaces"].items()}, data["fields"])
 
 
+@dataclass(frozen=True)
+class Upsert:
+    """Insert or replace points."""
+
+    level: Level
+    points: Sequence[Point]
+
+
+@dataclass(frozen=True)
+class Delete:
+    """Delete the points that match."""
+
+    level: Level
+    where: Filter
+
+
+@dataclass(frozen=True)
+class SetPayload:
+    """Set these payload fields of the points that match; their others stay."""
+
+    level: Level
+    where: Filter
+    payload: Mapping[str, Any]
+
+
+Change: TypeAlias = Upsert | Delete | SetPayload
+
+
 class Store(Protocol):
     """A vector engine with two levels of points: documents and chunks.
 
@@ -157,6 +189,10 @@ class Store(Protocol):
 
     async def delete(self, level: Level, where: Filter) -> None:
         """Delete the points that match."""
+        ...
+
+    async def apply(self, changes: Sequence[Change]) -> None:
+        """Make changes one after the other; in an embedded store no reader sees some of them alone."""
         ...
 
     async def query(self, level: Level, queries: Sequence[Query]) -> list[list[Hit]]:
@@ -295,13 +331,19 @@ class Index(Protocol):
 
 @dataclass(frozen=True)
 class Loaded:
-    """What a loader reads from one file; all but `blocks` only if the file says so."""
+    """What a loader reads from one file; all but `blocks` only if the file says so.
 
-    blocks: Sequence[Block]
+    `blocks` are read once, and may be made while they are read, so that a large file never lies in
+    memory as a whole. `warnings` say what people should know of the file (pages without a text); they
+    are complete when the last block was read.
+    """
+
+    blocks: Iterable[Block]
     title: str = ""
     date: str = ""
     groups: tuple[str, ...] | None = None
     fields: Mapping[str, FieldValue] = field(default_factory=dict)
+    warnings: list[str] = field(default_factory=list)
 
 
 Loader = Callable[[Path], Loaded]

@@ -18,7 +18,20 @@ from typing import Any
 
 import qdrant_edge as edge
 
-from indexes.base import SPARSE, Hit, Kind, Level, Point, Query, Schema, Sparse
+from indexes.base import (
+    SPARSE,
+    Change,
+    Delete,
+    Hit,
+    Kind,
+    Level,
+    Point,
+    Query,
+    Schema,
+    SetPayload,
+    Sparse,
+    Upsert,
+)
 from indexes.errors import StoreError, StoreLockedError, StoreSchemaError
 from indexes.stores.common import (
     SCHEMA_VERSION,
@@ -278,6 +291,29 @@ class EdgeStore:
         with self._translated("refused a deletion"):
             self._shards[level].update(
                 edge.UpdateOperation.delete_points_by_filter(_compile(where))
+            )
+        self.unflushed += 1
+
+    async def apply(self, changes: Sequence[Change]) -> None:
+        """Make changes one after the other; nothing else happens in between, since none waits."""
+        for change in changes:
+            if isinstance(change, Upsert):
+                await self.upsert(change.level, change.points)
+            elif isinstance(change, Delete):
+                await self.delete(change.level, change.where)
+            else:
+                self._set_payload(change)
+
+    def _set_payload(self, change: SetPayload) -> None:
+        if "access" in change.payload or "index" in change.payload:
+            self._common = {
+                key: known for key, known in self._common.items() if key[0] != change.level
+            }
+        with self._translated("refused a change"):
+            self._shards[change.level].update(
+                edge.UpdateOperation.set_payload_by_filter(
+                    _compile(change.where), dict(change.payload)
+                )
             )
         self.unflushed += 1
 

@@ -22,7 +22,7 @@ from typing import Any
 from indexes.base import Schema, Sparse
 from indexes.errors import StoreError, WaypostError
 from indexes.stores.edge import EdgeStore
-from indexes.stores.wire import HEADER, as_filter, as_point, as_query, frame, unpack
+from indexes.stores.wire import HEADER, as_change, as_filter, as_point, as_query, frame, unpack
 
 __all__ = ["ADDRESS", "BUSY", "READY", "socket_path"]
 
@@ -187,6 +187,7 @@ LOCK = "owner.lock"
 METHODS: Mapping[str, Method] = {
     "upsert": lambda store, level, points: store.upsert(level, [as_point(p) for p in points]),
     "delete": lambda store, level, where: store.delete(level, as_filter(where)),
+    "apply": lambda store, changes: store.apply([as_change(one) for one in changes]),
     "query": lambda store, level, queries: store.query(level, [as_query(q) for q in queries]),
     "scroll": lambda store, level, where, fields: store.scroll(level, as_filter(where), fields),
     "count": lambda store, level, wheres: store.count(level, [as_filter(w) for w in wheres]),

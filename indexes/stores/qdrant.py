@@ -25,7 +25,20 @@ from qdrant_client import AsyncQdrantClient, models
 from qdrant_client.common.client_exceptions import ResourceExhaustedResponse
 from qdrant_client.http.exceptions import ResponseHandlingException, UnexpectedResponse
 
-from indexes.base import SPARSE, Hit, Kind, Level, Point, Query, Schema, Sparse
+from indexes.base import (
+    SPARSE,
+    Change,
+    Delete,
+    Hit,
+    Kind,
+    Level,
+    Point,
+    Query,
+    Schema,
+    SetPayload,
+    Sparse,
+    Upsert,
+)
 from indexes.errors import (
     ConfigurationError,
     StoreError,
@@ -332,6 +345,23 @@ class QdrantStore:
         with self._translated("refused a deletion"):
             await self._client.delete(
                 self._names[level], models.FilterSelector(filter=_compile(where)), wait=True
+            )
+
+    async def apply(self, changes: Sequence[Change]) -> None:
+        """Make changes one after the other; a server shows each of them as soon as it is made."""
+        for change in changes:
+            if isinstance(change, Upsert):
+                await self.upsert(change.level, change.points)
+            elif isinstance(change, Delete):
+                await self.delete(change.level, change.where)
+            else:
+                await self._set_payload(change)
+
+    async def _set_payload(self, change: SetPayload) -> None:
+        where = models.FilterSelector(filter=_compile(change.where))
+        with self._translated("refused a change"):
+            await self._client.set_payload(
+                self._names[change.level], dict(change.payload), where, wait=True
             )
 
     async def query(self, level: Level, queries: Sequence[Query]) -> list[list[Hit]]:

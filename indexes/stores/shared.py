@@ -13,7 +13,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, TypeVar
 
-from indexes.base import Hit, Level, Point, Query, Schema, Sparse
+from indexes.base import Change, Hit, Level, Point, Query, Schema, Sparse
 from indexes.errors import StoreError, StoreLockedError
 from indexes.stores.owner import ADDRESS, BUSY, READY
 from indexes.stores.wire import HEADER, as_error, as_hit, as_point, frame, unpack
@@ -219,6 +219,10 @@ class SharedStore:
     async def delete(self, level: Level, where: Filter) -> None:
         """Delete the points that match."""
         await self._call("delete", level, where)
+
+    async def apply(self, changes: Sequence[Change]) -> None:
+        """Make changes one after the other; no reader sees some of them alone."""
+        await self._call("apply", list(changes))
 
     async def query(self, level: Level, queries: Sequence[Query]) -> list[list[Hit]]:
         """Return each query's best hits, best first."""

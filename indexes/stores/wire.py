@@ -13,12 +13,13 @@ from typing import Any
 import ormsgpack
 
 from indexes import errors
-from indexes.base import Hit, Point, Query, Sparse
+from indexes.base import Change, Delete, Hit, Point, Query, SetPayload, Sparse, Upsert
 from indexes.errors import StoreError
 from indexes.types import AnyOf, Condition, Filter, Ids, Range
 
 __all__ = [
     "HEADER",
+    "as_change",
     "as_error",
     "as_filter",
     "as_hit",
@@ -74,6 +75,15 @@ def as_point(data: Mapping[str, Any]) -> Point:
         data["dense"],
         {name: Sparse(**sparse) for name, sparse in data["sparse"].items()},
     )
+
+
+def as_change(data: Mapping[str, Any]) -> Change:
+    """Return a change from plain data."""
+    level = data["level"]
+    if "points" in data:
+        return Upsert(level, [as_point(point) for point in data["points"]])
+    where = as_filter(data["where"])
+    return SetPayload(level, where, data["payload"]) if "payload" in data else Delete(level, where)
 
 
 def as_query(data: Mapping[str, Any]) -> Query:

@@ -19,14 +19,17 @@ import pytest
 import pytest_asyncio
 
 from indexes.base import (
+    Delete,
     Hit,
     Level,
     Point,
     Query,
     Schema,
+    SetPayload,
     Space,
     Sparse,
     Store,
+    Upsert,
     Vector,
     chunk_id,
     document_id,
@@ -251,6 +254,39 @@ class StoreContract:
         assert await size(filled, where) == 0
         assert {*ids(await filled.scroll("chunks", ALL))} == {*ids(SAMPLE[2:])}
         assert await ask(filled, lexical("shield")) == []
+
+    async def test_payload_fields_are_set(self, filled: Store) -> None:
+        """Of the points that match, the named fields change; the rest of them, and others, stay."""
+        where = Filter((AnyOf("document", ("d",)),))
+        await filled.apply([SetPayload("chunks", where, {"access": ["board"], "note": "新"})])
+        for hit in await filled.scroll("chunks", ALL):
+            mine = hit.payload["document"] == "d"
+            assert (hit.payload.get("note") == "新") is mine
+            assert (hit.payload["access"] == ["board"]) is mine
+            assert hit.payload["text"]
+        board = Filter((AnyOf("access", ("board",)),))
+        assert await size(filled, board) == await size(filled, where) > 0
+        assert len(await ask(filled, dense(vector(1, 0, 0, 0), 9, board))) == await size(
+            filled, board
+        )
+
+    async def test_changes_are_made_in_order(self, filled: Store) -> None:
+        """What comes later in a list of changes counts: here a document gives way to its new text."""
+        old = tuple(
+            hit.id
+            for hit in await filled.scroll("chunks", Filter((AnyOf("document", ("d",)),)), ())
+        )
+        new = chunk(50, "噪声监测报告", vector(1, 0, 0, 0), access=())
+        await filled.apply(
+            [
+                Upsert("chunks", [new]),
+                Delete("chunks", Filter((Ids(old),))),
+                SetPayload("chunks", Filter((Ids((new.id,)),)), {"access": ["*"]}),
+            ]
+        )
+        public = Filter((AnyOf("document", ("d",)), AnyOf("access", ("*",))))
+        assert ids(await filled.scroll("chunks", public)) == [new.id]
+        assert ids(await ask(filled, lexical("噪声监测报告", 1, public))) == [new.id]
 
     async def test_delete_everything(self, filled: Store) -> None:
         """A filter without conditions matches every point."""

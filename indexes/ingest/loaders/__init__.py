@@ -2,99 +2,184 @@
 
 from __future__ import annotations
 
+import importlib
+import zipfile
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 from indexes.base import Loaded, Loader
 from indexes.errors import LoadError
+from indexes.types import Block
 
-__all__ = ["MAX_BYTES", "load", "supported"]
+__all__ = ["LOADERS", "load", "supported"]
 
-MAX_BYTES = 64 * 2**20
+HEAD = 4096  # bytes that tell a file's format
+UNPACKED_BYTES = 2**30  # of an archive's parts together
+RATIO = 200  # of unpacked to packed bytes; Office's own files stay below 50
 
-
-def _pdf(path: Path) -> Loaded:
-    from indexes.ingest.loaders.pdf import load_pdf
-
-    return load_pdf(path)
-
-
-def _docx(path: Path) -> Loaded:
-    from indexes.ingest.loaders.docx import load_docx
-
-    return load_docx(path)
-
-
-def _xlsx(path: Path) -> Loaded:
-    from indexes.ingest.loaders.table import load_xlsx
-
-    return load_xlsx(path)
-
-
-def _csv(path: Path) -> Loaded:
-    from indexes.ingest.loaders.table import load_csv
-
-    return load_csv(path)
-
-
-def _markdown(path: Path) -> Loaded:
-    from indexes.ingest.loaders.markdown import load_markdown
-
-    return load_markdown(path)
-
-
-def _plain(path: Path) -> Loaded:
-    from indexes.ingest.loaders.plain import load_plain
-
-    return load_plain(path)
-
-
-LOADERS: dict[str, Loader] = {
-    ".pdf": _pdf,
-    ".docx": _docx,
-    ".xlsx": _xlsx,
-    ".csv": _csv,
-    ".md": _markdown,
-    ".markdown": _markdown,
-    ".txt": _plain,
+_CODE = "code:load_code"
+LOADERS: Mapping[str, str] = {  # the module in this package and its function, by a file's ending
+    ".pdf": "pdf:load_pdf",
+    ".docx": "docx:load_docx",
+    ".pptx": "pptx:load_pptx",
+    ".xlsx": "table:load_xlsx",
+    ".csv": "table:load_csv",
+    ".tsv": "table:load_csv",
+    ".md": "markdown:load_markdown",
+    ".markdown": "markdown:load_markdown",
+    ".html": "html:load_html",
+    ".htm": "html:load_html",
+    ".json": "records:load_json",
+    ".jsonl": "records:load_jsonl",
+    ".ndjson": "records:load_jsonl",
+    ".eml": "mail:load_eml",
+    ".txt": "plain:load_plain",
+    ".text": "plain:load_plain",
+    ".log": "plain:load_plain",
+    **dict.fromkeys(
+        ".py .js .jsx .mjs .ts .tsx .java .go .rs .c .h .cc .cpp .hpp .cs .rb .php .sh .sql".split(),
+        _CODE,
+    ),
 }
+_PARTS = {"word/": ".docx", "xl/": ".xlsx", "ppt/": ".pptx"}  # what an Office archive holds
+_ARCHIVES = frozenset(_PARTS.values())
+_BINARY = _ARCHIVES | {".pdf"}
 
 
-def supported(path: Path) -> bool:
-    """Say whether a loader is registered for the file's ending."""
-    return path.suffix.lower() in LOADERS
+def supported(path: Path, own: Mapping[str, Loader] | None = None) -> bool:
+    """Say whether a loader is registered for the file's ending.
+
+    Args:
+        path: the file.
+        own: a project's own loaders by ending.
+    """
+    return path.suffix.lower() in {*LOADERS, *(own or {})}
 
 
-def load(path: Path) -> Loaded:
-    """Read one file with the loader of its ending.
+def load(path: Path, *, most: int, own: Mapping[str, Loader] | None = None) -> Loaded:
+    """Read one file with the loader of its format, which is that of its ending if its content agrees.
+
+    The blocks come while they are read, and may raise what this function raises.
+
+    Args:
+        path: the file.
+        most: how many bytes it may have.
+        own: a project's own loaders by ending.
 
     Raises:
         LoadError: the format is unknown, or the file is empty, too large, damaged or unreadable.
     """
-    if not supported(path):
+    ending = path.suffix.lower()
+    if not supported(path, own):
         raise LoadError(
             f"There is no loader for {path.suffix or 'files without an ending'}.",
-            fix=f"convert it to one of {', '.join(sorted(LOADERS))}, or exclude it from `sources`.",
+            fix=f"convert it to one of {', '.join(sorted(LOADERS))}, register a loader under "
+            "[ingest] loaders, or exclude it from `sources`.",
         )
     try:
         size = path.stat().st_size
+        with path.open("rb") as file:
+            head = file.read(HEAD)
     except OSError as error:
         raise LoadError(f"The file cannot be read: {error.strerror}.") from error
-    if size > MAX_BYTES:
+    if size > most:
         raise LoadError(
-            f"The file has {size // 2**20} MiB; the limit is {MAX_BYTES // 2**20} MiB.",
-            fix="split it into smaller files.",
+            f"The file has {size / 2**20:.1f} MiB; the limit is {most / 2**20:g} MiB.",
+            fix="split it into smaller files, or raise [ingest] max_mb.",
         )
-    if size == 0:
+    if not head:
         raise LoadError("The file is empty.")
+    own_loader = (own or {}).get(ending)
+    found = ending if own_loader else _format(path, ending, head)
     try:
-        loaded = LOADERS[path.suffix.lower()](path)
+        if found in _ARCHIVES and not own_loader:
+            _check_archive(path)
+        loaded = (own_loader or _loader(found))(path)
     except LoadError:
         raise
     except Exception as error:  # readers of damaged files raise anything
-        raise LoadError(
-            f"The file is damaged or not what its ending says ({type(error).__name__}: {error}).",
-            fix="open and save it again in its own program.",
-        ) from error
-    if not any(block.text.strip() for block in loaded.blocks):
+        raise _damaged(error) from error
+    if found != ending:
+        loaded.warnings.append(f"The content is that of a {found} file; it was read as one.")
+    return Loaded(
+        _sound(loaded.blocks),
+        title=loaded.title,
+        date=loaded.date,
+        groups=loaded.groups,
+        fields=loaded.fields,
+        warnings=loaded.warnings,
+    )
+
+
+def _loader(ending: str) -> Loader:
+    module, function = LOADERS[ending].split(":")
+    loader: Any = getattr(importlib.import_module(f"{__name__}.{module}"), function)
+    return loader  # type: ignore[no-any-return]
+
+
+def _sound(blocks: Iterable[Block]) -> Iterator[Block]:
+    """Yield blocks, with what goes wrong while they are read told in one way."""
+    empty = True
+    try:
+        for block in blocks:
+            empty = empty and not block.text.strip()
+            yield block
+    except LoadError:
+        raise
+    except Exception as error:
+        raise _damaged(error) from error
+    if empty:
         raise LoadError("The file has no text.", fix="run text recognition on scanned pages first.")
-    return loaded
+
+
+def _damaged(error: Exception) -> LoadError:
+    return LoadError(
+        f"The file is damaged or not what its ending says ({type(error).__name__}: {error}).",
+        fix="open and save it again in its own program.",
+    )
+
+
+def _format(path: Path, ending: str, head: bytes) -> str:
+    """Return the ending that fits a file's content: its own, unless the content says another.
+
+    Raises:
+        LoadError: the content is of a known format that has no loader.
+    """
+    if b"%PDF-" in head[:1024]:
+        return ".pdf"
+    if head.startswith(b"PK\x03\x04"):
+        try:
+            with zipfile.ZipFile(path) as archive:
+                names = archive.namelist()
+        except zipfile.BadZipFile:
+            return ending  # its loader says what is wrong
+        inside = [own for part, own in _PARTS.items() if any(n.startswith(part) for n in names)]
+        return inside[0] if inside else ending
+    if head.startswith(b"\xd0\xcf\x11\xe0"):
+        raise LoadError(
+            "The file is of an old Office format, or encrypted.",
+            fix="save it as .docx, .xlsx or .pptx without a password.",
+        )
+    if head.startswith(b"{\\rtf"):
+        raise LoadError("The file is in Rich Text Format.", fix="save it as .docx.")
+    start = head.lstrip(b"\xef\xbb\xbf \t\r\n")[:64].lower()
+    if ending in _BINARY and start.startswith((b"<!doctype html", b"<html")):
+        return ".html"
+    return ending
+
+
+def _check_archive(path: Path) -> None:
+    """Refuse an archive that unpacks to far more than it is.
+
+    Raises:
+        LoadError: it would.
+    """
+    with zipfile.ZipFile(path) as archive:
+        unpacked = sum(part.file_size for part in archive.infolist())
+    packed = path.stat().st_size
+    if unpacked > UNPACKED_BYTES or (unpacked > 2**26 and unpacked > RATIO * packed):
+        raise LoadError(
+            f"The file of {packed / 2**20:.1f} MiB would unpack to {unpacked / 2**20:,.0f} MiB.",
+            fix="if it is sound, save its content in smaller files.",
+        )
