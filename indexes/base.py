@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias, runtime_checkable
 
 from indexes.types import (
     Block,
+    Document,
     DocumentInfo,
     FieldValue,
     Filter,
     LocatedPassage,
     Principal,
+    SyncReport,
     Where,
 )
 
@@ -31,6 +33,7 @@ __all__ = [
     "Embedder",
     "Hit",
     "Index",
+    "Intake",
     "Kind",
     "Level",
     "Loaded",
@@ -39,6 +42,7 @@ __all__ = [
     "Query",
     "Schema",
     "SetPayload",
+    "Source",
     "Space",
     "Sparse",
     "Store",
@@ -254,6 +258,16 @@ class Embedder(Protocol):
         """Whether its cosines are on the scale that routing and judging were fitted on."""
         ...
 
+    @property
+    def remote(self) -> bool:
+        """Whether texts are sent over a network, which costs time and perhaps money."""
+        ...
+
+    @property
+    def at_once(self) -> int:
+        """How many parts of a large job it embeds at a time."""
+        ...
+
     def count_tokens(self, text: str) -> int:
         """Return how many tokens the model makes of `text`."""
         ...
@@ -266,6 +280,43 @@ class Embedder(Protocol):
         self, texts: Sequence[str], progress: Callable[[int], None] | None = None
     ) -> NDArray[np.float32]:
         """Return the unit vectors of passages, of shape (len(texts), dimension)."""
+        ...
+
+    async def close(self) -> None:
+        """Close its connections, if it has any."""
+        ...
+
+
+class Source(Protocol):
+    """Documents that are not files of the project: rows of a database, pages of a wiki."""
+
+    @property
+    def name(self) -> str:
+        """What tells its documents from those of other sources."""
+        ...
+
+    async def versions(self) -> Mapping[str, str]:
+        """Return the id of every document with what changes when it does: a time, a number."""
+        ...
+
+    def read(self, ids: Sequence[str]) -> AsyncIterator[Document]:
+        """Yield documents; one that has gone since is left out."""
+        ...
+
+
+class Intake(Protocol):
+    """Takes documents into indexes and out of them, one ingestion at a time."""
+
+    async def add(self, index: str, documents: Sequence[Any]) -> SyncReport:
+        """Insert documents, or replace those of the same ids."""
+        ...
+
+    async def update(self, index: str, documents: Sequence[Any]) -> SyncReport:
+        """Replace documents that are there."""
+        ...
+
+    async def delete(self, index: str, ids: Sequence[str]) -> int:
+        """Delete documents; return how many there were."""
         ...
 
 
@@ -326,6 +377,30 @@ class Index(Protocol):
 
     def nearest(self, vector: Vector, where: Filter) -> Query:
         """Return the query for the chunk that is nearest to a question."""
+        ...
+
+    async def add(self, documents: Sequence[Any]) -> SyncReport:
+        """Insert documents, or replace those of the same ids; files of the sources are no such ids.
+
+        Args:
+            documents: `Document`s, or LangChain's; of the latter, those with one id (`id`, else
+                `source` in the metadata) are one document's pages.
+
+        Raises:
+            UsageError: a document is neither, or its id is that of a file.
+        """
+        ...
+
+    async def update(self, documents: Sequence[Any]) -> SyncReport:
+        """Replace documents that were added.
+
+        Raises:
+            UsageError: one of them is not there; nothing is written.
+        """
+        ...
+
+    async def delete(self, ids: Sequence[str]) -> int:
+        """Delete documents that were added; return how many there were."""
         ...
 
 

@@ -9,7 +9,7 @@ are hashed as Qdrant's server and fastembed hash them.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 
 import qdrant_edge as edge
@@ -17,7 +17,7 @@ import qdrant_edge as edge
 from indexes.base import Sparse
 from indexes.text import tokens
 
-__all__ = ["SATURATION", "encode_document", "encode_query", "encode_term"]
+__all__ = ["SATURATION", "encode_document", "encode_query", "encode_term", "encode_tokens"]
 
 K1 = 1.2
 SATURATION = K1 + 1  # what a term's weight in a document tends to
@@ -37,7 +37,17 @@ def encode_document(name: str, text: str) -> Sparse:
         name: the sparse vector it is for, which says how long such texts usually are.
         text: the text.
     """
-    return _sparse(_model(name).embed_document(" ".join(tokens(text))))
+    return encode_tokens(name, tokens(text))
+
+
+def encode_tokens(name: str, terms: Sequence[str]) -> Sparse:
+    """Return the vector of a text whose `tokens` are known already.
+
+    Args:
+        name: the sparse vector it is for, as for `encode_document`.
+        terms: the tokens.
+    """
+    return _sparse(_model(name).embed_document(" ".join(terms)))
 
 
 def encode_query(text: str, further: Mapping[str, float] | None = None) -> Sparse:

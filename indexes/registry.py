@@ -10,14 +10,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
-from indexes.access import visible_to
-from indexes.base import Index, Query, Schema, Store
+from indexes.access import permits, visible_to
+from indexes.base import Index, Query, Schema, Source, Store
 from indexes.embeddings import CachedEmbedder, EmbeddingCache, make_embedder
 from indexes.embeddings.cache import SHIPPED
 from indexes.errors import UnknownIndexError, UsageError
 from indexes.filters import compile_where
 from indexes.fusion import merge_by_rank, scaled
-from indexes.ingest.sync import Progress, ingesting, sync
+from indexes.ingest.documents import Documents, load_source
+from indexes.ingest.sync import Progress, ingesting, sync_files
 from indexes.lexical import SATURATION, encode_query, encode_term
 from indexes.search import FlatIndex, HierarchicalIndex
 from indexes.settings import Settings, load_settings
@@ -27,6 +28,7 @@ from indexes.text import content_terms, phrase_terms
 from indexes.types import (
     AnyOf,
     DocumentInfo,
+    Failure,
     Filter,
     LocatedPassage,
     Passage,
@@ -83,6 +85,7 @@ class Registry:
         self.schema = schema
         self._embedders = embedders
         self._synonyms = synonyms
+        self._documents = Documents(project, settings, store, embedders)
         self.indexes: Mapping[str, Index] = {
             one.name: LAYOUTS[one.layout](
                 one,
@@ -90,6 +93,7 @@ class Registry:
                 embedders[model_of(one, settings)],
                 space_of(one, settings),
                 synonyms.get(one.synonyms, NO_SYNONYMS),
+                self._documents,
             )
             for one in settings.index
         }
@@ -117,7 +121,7 @@ class Registry:
         cache = EmbeddingCache(state / "cache" / "embeddings.db", folder / SHIPPED)
         models = {known.models.embedding, *(model_of(index, known) for index in known.index)}
         embedders = {model: CachedEmbedder(make_embedder(model), cache) for model in models}
-        schema = schema_of(known, embedders)
+        schema = await asyncio.to_thread(schema_of, known, embedders)
         files = sorted({one.synonyms for one in known.index if one.synonyms})
         synonyms = {file: await asyncio.to_thread(load_synonyms, folder / file) for file in files}
         store = await open_store(folder, known, schema)
@@ -125,6 +129,8 @@ class Registry:
             yield cls(folder, known, store, embedders, schema, synonyms)
         finally:
             await store.close()
+            for embedder in embedders.values():
+                await embedder.close()
 
     def embedder_of(self, index: str) -> CachedEmbedder:
         """Return the embedding model of an index."""
@@ -272,14 +278,18 @@ class Registry:
         return count
 
     async def sync(self, only: Sequence[Path] = (), progress: Progress | None = None) -> SyncReport:
-        """Bring the store in line with the sources.
+        """Bring the store in line with the files and the sources that the settings name.
 
         Args:
-            only: look at these files and folders alone.
+            only: look at these files and folders alone, and at no other sources.
             progress: told (what is being done, done, of how many).
+
+        Raises:
+            ConfigurationError: access.toml, a loader or a source is unusable.
+            EmbeddingError: an embedding model failed; what is done is kept.
         """
         async with ingesting(self.project / self.settings.store.path, progress):
-            return await sync(
+            report = await sync_files(
                 self.project,
                 self.settings,
                 self.store,
@@ -287,6 +297,39 @@ class Registry:
                 only=only,
                 progress=progress,
             )
+            for one in self.settings.source if not only else ():
+                source = await asyncio.to_thread(load_source, self.project, one.use)
+                _add(report, await self._documents.sync(one.index, source, progress))
+        return report
+
+    async def sync_source(
+        self, index: str, source: Source, progress: Progress | None = None
+    ) -> SyncReport:
+        """Bring an index in line with a source that is made in code.
+
+        Args:
+            index: the index's name.
+            source: where the documents are; those of other sources are left alone.
+            progress: told (what is being done, done, of how many).
+
+        Raises:
+            UnknownIndexError: there is no such index.
+            UsageError: a document has the id of one from elsewhere.
+        """
+        async with ingesting(self.project / self.settings.store.path, progress):
+            return await self._documents.sync(index, source, progress)
+
+    async def failures(self, *, principal: Principal | None) -> list[Failure]:
+        """Return the documents that could not be read, as far as `principal` may see their places."""
+        hits = await self.store.scroll("documents", Filter(), ("document", "error", "place"))
+        return sorted(
+            (
+                {"path": str(hit.payload["document"]), "error": str(hit.payload["error"])}
+                for hit in hits
+                if hit.payload.get("error") and permits(hit.payload["place"], principal)
+            ),
+            key=lambda failure: failure["path"],
+        )
 
     async def affinities(
         self, question: str, *, principal: Principal | None, unrestricted: bool = False
@@ -358,6 +401,18 @@ class Registry:
             name: Outline(tuple(sorted(set(titles[name]))), tuple(sorted(set(headings[name]))))
             for name in self.indexes
         }
+
+
+def _add(report: SyncReport, other: SyncReport) -> None:
+    """Add what another ingestion did."""
+    report["added"] += other["added"]
+    report["updated"] += other["updated"]
+    report["deleted"] += other["deleted"]
+    report["unchanged"] += other["unchanged"]
+    report["chunks"] += other["chunks"]
+    report["failed"] += other["failed"]
+    report["warned"] += other["warned"]
+    report["seconds"] = round(report["seconds"] + other["seconds"], 3)
 
 
 def _weight(affinity: Affinity | None, usual: float) -> float:

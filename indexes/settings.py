@@ -16,9 +16,11 @@ from indexes.types import BUILTIN_FIELDS, FieldType, Layout
 
 __all__ = [
     "IndexSettings",
+    "IngestSettings",
     "ModelSettings",
     "ProjectSettings",
     "Settings",
+    "SourceSettings",
     "StoreSettings",
     "Views",
     "Weights",
@@ -68,6 +70,43 @@ class StoreSettings(Section):
     on_disk: bool = False
     hnsw_m: int = Field(default=16, ge=0, le=128)
     hnsw_ef_construct: int = Field(default=100, ge=4)
+
+
+class IngestSettings(Section):
+    """[ingest]: the bounds within which files are read, each in a process of its own.
+
+    `seconds` is for opening a file and for every 64 chunks of it; `workers` 0 means one for each
+    core, up to 4; `loaders` name functions of the project by ending: `".abc" = "loaders:load_abc"`;
+    above `confirm_tokens`, `waypost ingest` asks before it pays a model over the network.
+    """
+
+    max_mb: float = Field(default=64.0, gt=0)
+    seconds: float = Field(default=60.0, gt=0)
+    memory_mb: int = Field(default=2048, ge=256)
+    workers: int = Field(default=0, ge=0, le=64)
+    loaders: Mapping[str, str] = Field(default_factory=dict)
+    confirm_tokens: int = Field(default=1_000_000, ge=0)
+
+    @field_validator("loaders")
+    @classmethod
+    def _loaders_are_named(cls, loaders: Mapping[str, str]) -> Mapping[str, str]:
+        for ending, use in loaders.items():
+            if not re.fullmatch(r"\.[^./\s]+", ending) or ending != ending.lower():
+                raise ValueError(f"{ending!r} is no ending such as '.abc'")
+            if not re.fullmatch(r"\w+:\w+", use):
+                raise ValueError(f"{use!r} is no function such as 'loaders:load_abc'")
+        return loaders
+
+
+class SourceSettings(Section):
+    """[[source]]: documents that are not files, such as the rows of a database.
+
+    `use` names a `Source`, or a function without arguments that returns one, in a Python file of
+    the project: "sources:articles".
+    """
+
+    use: str = Field(pattern=r"^\w+:\w+$")
+    index: str
 
 
 class Weights(Section):
@@ -163,7 +202,9 @@ class Settings(BaseModel):
     project: ProjectSettings = ProjectSettings()
     models: ModelSettings = ModelSettings()
     store: StoreSettings = StoreSettings()
+    ingest: IngestSettings = IngestSettings()
     index: tuple[IndexSettings, ...] = ()
+    source: tuple[SourceSettings, ...] = ()
 
     @field_validator("index")
     @classmethod
@@ -187,6 +228,14 @@ class Settings(BaseModel):
                     raise ValueError(
                         f"the field {name!r} is a {kinds[name]} in one index and a {kind} in another"
                     )
+        return self
+
+    @model_validator(mode="after")
+    def _sources_have_an_index(self) -> Self:
+        names = {index.name for index in self.index}
+        for source in self.source:
+            if source.index not in names:
+                raise ValueError(f"the source {source.use!r} is of no index: {source.index!r}")
         return self
 
     @model_validator(mode="after")

@@ -30,6 +30,7 @@ __all__ = [
     "Span",
     "SyncReport",
     "Value",
+    "Warned",
     "Where",
 ]
 
@@ -97,7 +98,10 @@ class LocatedPassage(Passage):
 
 
 class DocumentInfo(TypedDict):
-    """What is known of an indexed document."""
+    """What is known of an indexed document.
+
+    `source` is "" for files; `synced` is when its text was last written (ISO 8601, UTC).
+    """
 
     index: str
     document: str
@@ -107,6 +111,9 @@ class DocumentInfo(TypedDict):
     chunks: int
     date: str
     fields: dict[str, FieldValue]
+    source: str
+    synced: str
+    warnings: list[str]
 
 
 class Failure(TypedDict):
@@ -116,14 +123,22 @@ class Failure(TypedDict):
     error: str
 
 
+class Warned(TypedDict):
+    """A source that was ingested, and what people should know of it."""
+
+    path: str
+    warning: str
+
+
 class SyncReport(TypedDict):
-    """What an ingestion did."""
+    """What an ingestion did; a renamed document counts as one added and one deleted."""
 
     added: int
     updated: int
     deleted: int
     unchanged: int
     failed: list[Failure]
+    warned: list[Warned]
     chunks: int
     seconds: float
 

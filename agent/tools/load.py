@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
-import importlib.util
 import inspect
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from types import ModuleType
@@ -17,6 +14,7 @@ from pydantic.fields import FieldInfo
 from agent.errors import ConfigurationError
 from agent.settings import ToolSettings
 from agent.tools.types import Parameter, Tool
+from indexes.project import load_module
 from indexes.types import Principal
 
 if TYPE_CHECKING:
@@ -42,39 +40,13 @@ def load_tools(project: Path, settings: Sequence[ToolSettings]) -> list[Tool]:
     for one in settings:
         file, _, name = one.use.partition(":")
         if file not in modules:
-            modules[file] = _module(project, file)
+            modules[file] = load_module(project, file)
         tools.append(_tool(modules[file], name, one, project / f"{file}.py"))
     names = [tool.name for tool in tools]
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
         raise ConfigurationError(f"Two tools are named {twice[0]!r}.", fix="rename one of them.")
     return tools
-
-
-def _module(project: Path, file: str) -> ModuleType:
-    path = (project / f"{file}.py").resolve()
-    if not path.is_file():
-        raise ConfigurationError(
-            f"There is no file {str(path)!r} for [[tool]] use = '{file}:…'.",
-            fix="create it, or correct `use`.",
-        )
-    unique = f"waypost_project_{hashlib.sha256(str(path).encode()).hexdigest()[:12]}_{file}"
-    if unique in sys.modules:
-        return sys.modules[unique]
-    spec = importlib.util.spec_from_file_location(unique, path)
-    if spec is None or spec.loader is None:
-        raise ConfigurationError(f"{str(path)!r} cannot be loaded as Python.")
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[unique] = module
-    try:
-        spec.loader.exec_module(module)
-    except Exception as error:
-        del sys.modules[unique]
-        raise ConfigurationError(
-            f"{str(path)!r} failed while loading: {type(error).__name__}: {error}.",
-            fix="make `python tools.py` run without an error.",
-        ) from error
-    return module
 
 
 def _tool(module: ModuleType, name: str, settings: ToolSettings, path: Path) -> Tool:

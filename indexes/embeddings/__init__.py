@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from indexes.base import Embedder
-from indexes.embeddings.cache import CachedEmbedder, EmbeddingCache
+from indexes.embeddings.cache import EmbeddingCache
+from indexes.embeddings.cached import CachedEmbedder
+from indexes.embeddings.known import price_of
 from indexes.errors import ConfigurationError
 
-__all__ = ["CachedEmbedder", "EmbeddingCache", "make_embedder"]
+__all__ = ["CachedEmbedder", "EmbeddingCache", "make_embedder", "price_of"]
 
 
 def make_embedder(name: str) -> Embedder:

@@ -1,34 +1,45 @@
 """A content-addressed cache of embeddings, so that no text is ever embedded twice.
 
-Vectors are kept as 16-bit floats in SQLite under sha256(model, kind, text). A project may ship
+Vectors are kept as 16-bit floats in SQLite under a digest of model, kind and text. A project may ship
 such a file (`embeddings.db` beside its waypost.toml): it is read and never written.
+
+It is only a cache: a damaged file is set aside, and one that cannot be read or written is done
+without; both are said in the log.
 """
 
 from __future__ import annotations
 
-import asyncio
-import hashlib
+import fcntl
+import os
 import sqlite3
+import threading
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import closing
 from pathlib import Path
-from typing import Literal
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from indexes.base import Embedder, Vector
-from indexes.errors import EmbeddingError
+from indexes.log import warning
 
-__all__ = ["CachedEmbedder", "EmbeddingCache"]
+__all__ = ["SHIPPED", "CacheWriter", "EmbeddingCache"]
 
 SHIPPED = "embeddings.db"
-Kind = Literal["query", "passage"]
-_SCHEMA = "CREATE TABLE IF NOT EXISTS embeddings (key BLOB PRIMARY KEY, vector BLOB NOT NULL) WITHOUT ROWID"
+PATIENCE = 30.0  # seconds that another process may keep the file
+ASKED = 500  # keys a query
+
+Items = Iterable[tuple[bytes, NDArray[np.float32]]]
+
+# With row ids: rows of this size in the tree of their keys are read and written at half the speed.
+_SCHEMA = """\
+CREATE TABLE IF NOT EXISTS embeddings (key BLOB PRIMARY KEY, vector BLOB NOT NULL);
+CREATE TABLE IF NOT EXISTS dimensions (model TEXT PRIMARY KEY, dimension INTEGER NOT NULL);
+"""
 
 
 class EmbeddingCache:
-    """Vectors by content.
+    """Vectors by content; several threads and processes may use one file at a time.
 
     Args:
         path: the file that new vectors are written to.
@@ -38,142 +49,162 @@ class EmbeddingCache:
     def __init__(self, path: Path, shipped: Path | None = None) -> None:
         self._path = path
         self._shipped = shipped if shipped is not None and shipped.exists() else None
+        self._told: set[tuple[Path, str]] = set()
 
     def get(self, keys: Sequence[bytes]) -> dict[bytes, NDArray[np.float32]]:
         """Return the vectors that are known among `keys`."""
-        found: dict[bytes, NDArray[np.float32]] = {}
+        rows = self._rows("SELECT key, vector FROM embeddings WHERE key IN ({})", keys)
+        return {
+            key: np.frombuffer(blob, np.float16).astype(np.float32)
+            for key, blob in rows.values()
+            if len(blob) % 2 == 0
+        }
+
+    def known(self, keys: Sequence[bytes]) -> set[bytes]:
+        """Return which of `keys` have a vector."""
+        return set(self._rows("SELECT key FROM embeddings WHERE key IN ({})", keys))
+
+    def put(self, items: Items) -> None:
+        """Remember vectors."""
+        with self.writer() as writer:
+            writer.put(items)
+
+    def dimension(self, model: str) -> int | None:
+        """Return the length of a model's vectors, if it was remembered."""
+        rows = self._rows("SELECT model, dimension FROM dimensions WHERE model IN ({})", [model])
+        return int(rows[model][1]) if rows else None
+
+    def remember_dimension(self, model: str, dimension: int) -> None:
+        """Remember the length of a model's vectors."""
+        with self.writer() as writer:
+            writer.write("INSERT OR REPLACE INTO dimensions VALUES (?, ?)", [(model, dimension)])
+
+    def writer(self) -> CacheWriter:
+        """Return what puts several times at little cost, to be closed."""
+        return CacheWriter(self._path, self._failed)
+
+    def _rows(self, statement: str, keys: Sequence[Any]) -> dict[Any, tuple[Any, ...]]:
+        """Return the rows of `keys` by key, the first column."""
+        found: dict[Any, tuple[Any, ...]] = {}
         for path in (self._shipped, self._path):
-            missing = [key for key in keys if key not in found]
-            if path is not None and path.exists() and missing:
-                with closing(
-                    sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)
-                ) as db:
-                    for start in range(0, len(missing), 500):
-                        part = missing[start : start + 500]
+            missing = [key for key in dict.fromkeys(keys) if key not in found]
+            if path is None or not missing or not path.exists():
+                continue
+            try:
+                with closing(self._opened(path)) as db:
+                    for start in range(0, len(missing), ASKED):
+                        part = missing[start : start + ASKED]
                         marks = ",".join("?" * len(part))
-                        rows = db.execute(
-                            f"SELECT key, vector FROM embeddings WHERE key IN ({marks})", part
+                        found.update(
+                            (row[0], row) for row in db.execute(statement.format(marks), part)
                         )
-                        for key, blob in rows:
-                            found[key] = np.frombuffer(blob, dtype=np.float16).astype(np.float32)
+            except sqlite3.Error as error:
+                self._failed(path, error)
         return found
 
-    def put(self, items: Iterable[tuple[bytes, NDArray[np.float32]]]) -> None:
-        """Remember vectors."""
-        self._path.parent.mkdir(parents=True, exist_ok=True)
-        with closing(sqlite3.connect(self._path, timeout=30)) as db, db:
-            db.execute(_SCHEMA)
-            db.executemany(
-                "INSERT OR REPLACE INTO embeddings VALUES (?, ?)",
-                [(key, vector.astype(np.float16).tobytes()) for key, vector in items],
-            )
+    def _opened(self, path: Path) -> sqlite3.Connection:
+        """Open a file to read it; one that must not be written is read without its locks."""
+        own = path == self._path and os.access(path, os.W_OK) and os.access(path.parent, os.W_OK)
+        mode = "mode=rw" if own else "mode=ro&immutable=1"
+        return sqlite3.connect(f"{path.absolute().as_uri()}?{mode}", uri=True, timeout=PATIENCE)
+
+    def _failed(self, path: Path, error: Exception) -> bool:
+        """Deal with a failure of SQLite; return whether trying again helps."""
+        code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+        if code == sqlite3.SQLITE_ERROR:
+            return False  # a file without the table: nothing is known
+        aside = ""
+        if path == self._path and code in {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}:
+            try:
+                aside = _set_aside(path)
+                if not aside:
+                    return True
+            except OSError as other:
+                error = other
+        if aside or (path, type(error).__name__) not in self._told:
+            self._told.add((path, type(error).__name__))
+            warning("embedding.cache_unusable", path=str(path), reason=str(error), moved_to=aside)
+        return bool(aside)
 
 
-class CachedEmbedder:
-    """An embedder that asks its cache first.
-
-    What comes back has always passed through the cache's 16 bits, so a rerun gives equal vectors.
+class CacheWriter:
+    """Writes to a cache over one connection; with the log ahead, nothing waits for the disk until the end.
 
     Args:
-        inner: the model.
-        cache: where its vectors are kept.
+        path: the cache's file, made when there is something to write.
+        failed: told of a failure; returns whether to try again.
     """
 
-    save_every = 64
+    def __init__(self, path: Path, failed: Callable[[Path, Exception], bool]) -> None:
+        self._path = path
+        self._failed = failed
+        self._lock = threading.Lock()
+        self._db: sqlite3.Connection | None = None
+        self._closed = False
 
-    def __init__(self, inner: Embedder, cache: EmbeddingCache) -> None:
-        self._inner = inner
-        self._cache = cache
-        self._examples: dict[str, Vector] = {}
+    def put(self, items: Items) -> None:
+        """Remember vectors; they outlive this process from now on."""
+        rows = [(key, vector.astype(np.float16).tobytes()) for key, vector in items]
+        self.write("INSERT OR REPLACE INTO embeddings VALUES (?, ?)", rows)
 
-    @property
-    def name(self) -> str:
-        """The model's name and version."""
-        return self._inner.name
+    def write(self, statement: str, rows: Sequence[tuple[Any, ...]]) -> None:
+        """Run a statement for every row, all or none."""
+        with self._lock:
+            again = bool(rows) and not self._closed
+            while again:
+                try:
+                    if self._db is None:
+                        self._db = _connected(self._path)
+                    with self._db:
+                        self._db.executemany(statement, rows)
+                    again = False
+                except (sqlite3.Error, OSError) as error:
+                    self._drop()
+                    again = self._failed(self._path, error)
 
-    @property
-    def dimension(self) -> int:
-        """The length of its vectors."""
-        return self._inner.dimension
+    def close(self) -> None:
+        """Write everything to its place; what comes later is not kept."""
+        with self._lock:
+            self._closed = True
+            self._drop()
 
-    @property
-    def calibrated(self) -> bool:
-        """Whether the model's cosines are on the scale that routing and judging were fitted on."""
-        return self._inner.calibrated
+    def _drop(self) -> None:
+        if self._db is not None:
+            self._db.close()
+            self._db = None
 
-    def count_tokens(self, text: str) -> int:
-        """Return how many tokens the model makes of `text`."""
-        return self._inner.count_tokens(text)
+    def __enter__(self) -> Self:
+        return self
 
-    def _key(self, kind: Kind, text: str) -> bytes:
-        return hashlib.sha256(f"{self.name}\0{kind}\0{text}".encode()).digest()
-
-    async def embed_query(self, text: str) -> Vector:
-        """Return the unit vector of a question; questions are not kept on disk."""
-        if text in self._examples:
-            return self._examples[text]
-        return _checked(await self._inner.embed_query(text), self.name)
-
-    async def embed_examples(self, texts: Sequence[str]) -> NDArray[np.float32]:
-        """Return the vectors of example questions, embedded as questions and kept in the cache."""
-        keys = [self._key("query", text) for text in texts]
-        known = await asyncio.to_thread(self._cache.get, keys)
-        new: dict[bytes, NDArray[np.float32]] = {}
-        for key, text in zip(keys, texts, strict=True):
-            if key not in known and key not in new:
-                new[key] = _rounded(_checked(await self._inner.embed_query(text), self.name))
-        if new:
-            await asyncio.to_thread(self._cache.put, list(new.items()))
-        vectors = [new[key] if key in new else known[key] for key in keys]
-        self._examples.update(zip(texts, vectors, strict=True))
-        return _stacked(vectors, self.dimension)
-
-    async def embed_passages(
-        self, texts: Sequence[str], progress: Callable[[int], None] | None = None
-    ) -> NDArray[np.float32]:
-        """Return the unit vectors of passages; only unknown ones reach the model.
-
-        Args:
-            texts: the passages.
-            progress: told how many are done, known ones included.
-        """
-        keys = [self._key("passage", text) for text in texts]
-        known = await asyncio.to_thread(self._cache.get, keys)
-        todo = {key: text for key, text in zip(keys, texts, strict=True) if key not in known}
-        done = len(texts) - len(todo)
-        if progress is not None:
-            progress(done)
-        waiting = list(todo.items())
-        for start in range(0, len(waiting), self.save_every):
-            batch = waiting[start : start + self.save_every]
-            base = done + start
-
-            def report(count: int, base: int = base) -> None:
-                if progress is not None:
-                    progress(base + count)
-
-            vectors = await self._inner.embed_passages([text for _, text in batch], report)
-            new = [
-                (key, _rounded(_checked(v, self.name)))
-                for (key, _), v in zip(batch, vectors, strict=True)
-            ]
-            await asyncio.to_thread(self._cache.put, new)
-            known.update(new)
-        return _stacked([known[key] for key in keys], self.dimension)
+    def __exit__(self, *_: object) -> None:
+        self.close()
 
 
-def _rounded(vector: NDArray[np.float32]) -> NDArray[np.float32]:
-    return vector.astype(np.float16).astype(np.float32)
+def _connected(path: Path) -> sqlite3.Connection:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    db = sqlite3.connect(path, timeout=PATIENCE, check_same_thread=False)
+    try:
+        db.execute("PRAGMA journal_mode = WAL")
+        db.execute("PRAGMA synchronous = NORMAL")
+        db.executescript(_SCHEMA)
+    except sqlite3.Error:
+        db.close()
+        raise
+    return db
 
 
-def _stacked(vectors: Sequence[NDArray[np.float32]], dimension: int) -> NDArray[np.float32]:
-    return np.stack(vectors) if vectors else np.empty((0, dimension), dtype=np.float32)
-
-
-def _checked(vector: Vector, model: str) -> Vector:
-    if not np.isfinite(vector).all():
-        raise EmbeddingError(
-            f"The embedding model {model!r} returned a vector that is not finite.",
-            fix="try again; if it stays, use another embedding model.",
-        )
-    return vector
+def _set_aside(path: Path) -> str:
+    """Rename a damaged file; return its new name, or nothing if another process has done so already."""
+    with path.with_suffix(".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        try:
+            with closing(sqlite3.connect(path, timeout=PATIENCE)) as db:
+                if db.execute("PRAGMA quick_check(1)").fetchone() == ("ok",):
+                    return ""
+        except sqlite3.DatabaseError:
+            pass
+        for suffix in ("-wal", "-shm"):  # they would be taken for the next file's
+            Path(f"{path}{suffix}").unlink(missing_ok=True)
+        aside = path.with_suffix(".damaged")
+        path.replace(aside)
+        return aside.name

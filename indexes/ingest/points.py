@@ -4,167 +4,212 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
-from pathlib import Path
+from collections.abc import Callable, Iterable, Iterator
+from itertools import chain, islice
+from pathlib import PurePosixPath
 
-from indexes.base import Point, Vector, chunk_id, document_id
+from indexes.base import Loaded, Point, chunk_id, document_id
 from indexes.filters import metadata
-from indexes.lexical import encode_document
-from indexes.settings import IndexSettings
+from indexes.ingest.chunking import chunk_blocks
+from indexes.ingest.items import Item, Part
+from indexes.lexical import encode_document, encode_tokens
 from indexes.text import language, names, tokens
-from indexes.types import Chunk, Document
+from indexes.types import Block, Chunk
 
-__all__ = ["Prepared", "document_points", "texts_to_embed"]
+__all__ = ["parts", "stub"]
 
+PART = 64  # chunks
+BEGINNING = 40  # blocks that tell the language
 HEADINGS = 60  # of a document, at the most
 KEY_TERMS = 64
+MOST_TERMS = 50_000  # counted at once; a huge document forgets its rarest
 OPENING = 1500  # characters
 COVER = 600  # characters whose names say whom a document is about
 
 
-@dataclass(frozen=True)
-class Prepared:
-    """A document that is loaded and cut, ready to be embedded.
-
-    Args:
-        index: its index.
-        document: the document.
-        chunks: its chunks.
-        access: the groups that may see it.
-        place: those that its place alone lets see it.
-        digest: what its points depend on.
-        space: the name of its dense vectors.
-    """
-
-    index: IndexSettings
-    document: Document
-    chunks: Sequence[Chunk]
-    access: Sequence[str]
-    place: Sequence[str]
-    digest: str
-    space: str
+def stub(item: Item) -> Point:
+    """Return the point of a document that is not there yet: nobody sees it, and it has no digest."""
+    return Point(
+        document_id(*item.key),
+        {
+            "index": item.recipe.index,
+            "document": item.document,
+            "source": item.source,
+            "access": [],
+            "place": list(item.place),
+            "digest": "",
+            "version": "",
+            "chunks": 0,
+        },
+    )
 
 
-def texts_to_embed(item: Prepared) -> list[str]:
-    """Return the texts whose embeddings `document_points` takes, in its order."""
-    texts = [_searched(chunk) for chunk in item.chunks] if item.index.embeds_chunks else []
-    if item.index.embeds_documents:
-        texts.append("\n".join([item.document.title, *_headings(item)[:12], _opening(item)]))
-    return texts
-
-
-def document_points(item: Prepared, vectors: Iterator[Vector]) -> tuple[Point, list[Point], Point]:
-    """Return the document's point without a digest, its chunks' points, and its finished point.
+def parts(item: Item, loaded: Loaded, count: Callable[[str], int]) -> Iterator[Part]:
+    """Cut a document and yield its points, part by part.
 
     Args:
         item: the document.
-        vectors: gives the embeddings of `texts_to_embed`.
+        loaded: its content, whose blocks are read as they are needed.
+        count: counts the tokens of a text as its embedding model does.
+
+    Raises:
+        LoadError: the content turns out to be unreadable.
     """
-    document, index = item.document, item.index
-    text = " ".join(block.text for block in document.blocks[:40])
-    values = {
-        **document.fields,
-        "title": document.title,
-        "date": document.date,
-        "language": language(text),
-    }
-    meta = metadata(values, index.fields)
+    recipe = item.recipe
+    own_title = loaded.title.strip()
+    title = own_title or PurePosixPath(item.document).stem.replace("_", " ").strip()
+    access = sorted(set(loaded.groups)) if loaded.groups is not None else list(item.place)
+    fields = {**item.fields, **loaded.fields}
+    blocks = iter(loaded.blocks)
+    first = list(islice(blocks, BEGINNING))
+    spoken = language(" ".join(block.text for block in first))
     common = {
-        "index": index.name,
-        "document": document.id,
-        "title": document.title,
-        "uri": document.uri,
-        "access": list(item.access),
-        "meta": meta,
+        "index": recipe.index,
+        "document": item.document,
+        "title": title,
+        "uri": item.uri,
+        "meta": metadata(
+            {**fields, "title": title, "date": loaded.date, "language": spoken}, recipe.fields
+        ),
+        "version": item.version,
     }
-    chunks = [
-        Point(
-            id=chunk_id(index.name, document.id, ordinal),
-            payload={
-                **common,
-                "ordinal": ordinal,
-                "header": chunk.header,
-                "path": list(chunk.path),
-                "text": chunk.text,
-                "spans": list(chunk.spans),
-            },
-            dense={item.space: next(vectors)} if index.embeds_chunks else {},
-            sparse={"text": encode_document("text", _searched(chunk))},
+    summary = _Summary(title)
+    points: list[Point] = []
+    texts: list[str] = []
+    ordinal = 0
+    cut = chunk_blocks(
+        summary.watching(chain(first, blocks)),
+        title,
+        count=count,
+        most=recipe.most,
+        least=recipe.least,
+    )
+    for chunk in cut:
+        words = tokens(chunk.text)
+        summary.terms.update(word for word in words if len(word) > 1 and not word.isdigit())
+        summary.forget()
+        points.append(
+            Point(
+                id=chunk_id(recipe.index, item.document, ordinal, item.version),
+                payload={
+                    **common,
+                    "access": access,
+                    "ordinal": ordinal,
+                    "header": chunk.header,
+                    "path": list(chunk.path),
+                    "text": chunk.text,
+                    "spans": list(chunk.spans),
+                },
+                sparse={"text": encode_tokens("text", (*tokens(chunk.header), *words))},
+            )
         )
-        for ordinal, chunk in enumerate(item.chunks)
-    ]
-    headings = _headings(item)
-    name = _name(item)
-    found = [str(value) for value in document.fields.values()]
-    cover = names(_opening(item)[:COVER])
-    finished = Point(
-        id=document_id(index.name, document.id),
+        if recipe.chunks:
+            texts.append(_embedded(chunk, own_title))
+        ordinal += 1
+        if len(points) == PART:
+            yield Part(access, points, texts)
+            points, texts = [], []
+    stem = PurePosixPath(item.document).stem.replace("_", " ")
+    name = summary.name(stem)
+    opening = summary.opening
+    found = [str(value) for value in fields.values()]
+    document = Point(
+        id=document_id(*item.key),
         payload={
             **common,
-            "date": document.date,
-            "language": values["language"],
+            "access": access,
+            "source": item.source,
+            "date": loaded.date,
+            "language": spoken,
             "name": name,
-            "headings": headings,
-            "fields": dict(document.fields),
-            "chunks": len(item.chunks),
+            "headings": summary.headings,
+            "fields": fields,
+            "chunks": ordinal,
             "digest": item.digest,
+            "content": item.content,
             "place": list(item.place),
+            "own_access": loaded.groups is not None,
+            "warnings": loaded.warnings,
         },
-        dense={item.space: next(vectors)} if index.embeds_documents else {},
         sparse={
             "title": encode_document("title", name),
-            "terms": encode_document("terms", " ".join([name, *headings, *_key_terms(item)])),
-            "opening": encode_document("opening", _opening(item)),
+            "terms": encode_document(
+                "terms", " ".join([name, *summary.headings, *summary.key_terms])
+            ),
+            "opening": encode_document("opening", opening),
             "metadata": encode_document(
-                "metadata", " ".join([name, document.date, *found, *cover])
+                "metadata", " ".join([name, loaded.date, *found, *names(opening[:COVER])])
             ),
         },
     )
-    unfinished = replace(finished, payload={**finished.payload, "digest": ""})
-    return unfinished, chunks, finished
+    text = "\n".join([*([own_title] if own_title else []), *summary.headings[:12], opening])
+    yield Part(access, points, texts, document, text if recipe.documents else "")
 
 
-def _name(item: Prepared) -> str:
-    """Return the title and the file's name, with the words that the name glues together.
+def _embedded(chunk: Chunk, title: str) -> str:
+    """Return what is embedded of a chunk.
 
-    "BESTBUY_2023_10K" stands for "Best Buy" if these words stand one after the other on the cover.
+    A title that is only the file's name is left out, so that a renamed file keeps its embeddings.
     """
-    stem = Path(item.document.id).stem.replace("_", " ")
-    glued = {word.lower() for word in re.findall(r"[A-Za-z]{5,}", stem)}
-    words = re.findall(r"[A-Za-z]+", _opening(item))
-    parted = [
-        " ".join(words[start:end])
-        for start in range(len(words))
-        for end in range(start + 1, min(start + 4, len(words)) + 1)
-        if "".join(words[start:end]).lower() in glued and end > start + 1
-    ]
-    return " ".join(dict.fromkeys([item.document.title, stem, *parted]))
+    lead = " · ".join([title, *chunk.path] if title else chunk.path)
+    return f"{lead}\n{chunk.text}" if lead else chunk.text
 
 
-def _searched(chunk: Chunk) -> str:
-    return f"{chunk.header}\n{chunk.text}"
+class _Summary:
+    """What a document's point says of its text, gathered while the text is cut.
 
+    Args:
+        title: the document's title.
+    """
 
-def _headings(item: Prepared) -> list[str]:
-    found = (block.text for block in item.document.blocks if block.level)
-    return list(dict.fromkeys(found))[:HEADINGS]
+    def __init__(self, title: str) -> None:
+        self._title = title
+        self._opening: list[str] = []
+        self._size = 0
+        self._headings: dict[str, None] = {}
+        self.terms: Counter[str] = Counter()
 
+    def watching(self, blocks: Iterable[Block]) -> Iterator[Block]:
+        """Yield blocks, remembering the headings and the beginning."""
+        for block in blocks:
+            if self._size < OPENING:
+                self._opening.append(block.text)
+                self._size += len(block.text)
+            if block.level and len(self._headings) < HEADINGS:
+                self._headings[block.text] = None
+            yield block
 
-def _opening(item: Prepared) -> str:
-    """Return the document's beginning; its weight falls with its length, not with its language."""
-    out, size = [], 0
-    for block in item.document.blocks:
-        out.append(block.text)
-        size += len(block.text)
-        if size >= OPENING:
-            break
-    return "\n".join(out)[:OPENING]
+    def forget(self) -> None:
+        """Keep the count of terms small."""
+        if len(self.terms) > MOST_TERMS:
+            self.terms = Counter(dict(self.terms.most_common(MOST_TERMS // 2)))
 
+    @property
+    def headings(self) -> list[str]:
+        """The first headings, each once."""
+        return list(self._headings)
 
-def _key_terms(item: Prepared) -> list[str]:
-    """Return the terms that a document uses most; how rare they are elsewhere, the engine counts."""
-    counts: Counter[str] = Counter()
-    for chunk in item.chunks:
-        counts.update(term for term in tokens(chunk.text) if len(term) > 1 and not term.isdigit())
-    return [term for term, _ in counts.most_common(KEY_TERMS)]
+    @property
+    def opening(self) -> str:
+        """The document's beginning; its weight falls with its length, not with its language."""
+        return "\n".join(self._opening)[:OPENING]
+
+    @property
+    def key_terms(self) -> list[str]:
+        """The terms that a document uses most; how rare they are elsewhere, the engine counts."""
+        return [term for term, _ in self.terms.most_common(KEY_TERMS)]
+
+    def name(self, stem: str) -> str:
+        """Return the title and the file's name, with the words that the name glues together.
+
+        "BESTBUY_2023_10K" stands for "Best Buy" if these words stand one after the other on the cover.
+        """
+        glued = {word.lower() for word in re.findall(r"[A-Za-z]{5,}", stem)}
+        words = re.findall(r"[A-Za-z]+", self.opening) if glued else []
+        parted = [
+            " ".join(words[start:end])
+            for start in range(len(words))
+            for end in range(start + 1, min(start + 4, len(words)) + 1)
+            if "".join(words[start:end]).lower() in glued and end > start + 1
+        ]
+        return " ".join(dict.fromkeys([self._title, stem, *parted]))

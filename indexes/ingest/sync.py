@@ -1,48 +1,37 @@
-"""Bringing the store in line with the sources: only what differs is loaded, embedded, written.
-
-A document's point carries the digest of its content and of the settings that shape its chunks. Its
-digest is emptied before its chunks are replaced and written after them, so that an ingestion that
-dies half-way is finished by the next one.
-"""
+"""Bringing the store in line with the sources: only what differs is read, embedded, written."""
 
 from __future__ import annotations
 
 import asyncio
 import fcntl
-import hashlib
-import json
 import os
 import time
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
-from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from contextlib import aclosing, asynccontextmanager, suppress
 from pathlib import Path
+from typing import Any
 
-from indexes.access import access_list
-from indexes.base import Embedder, Store
+from indexes import log
+from indexes.base import Change, Delete, Embedder, SetPayload, Store
 from indexes.errors import LoadError, StoreError
-from indexes.ingest.chunking import chunk_document
-from indexes.ingest.lists import folder_fields, load_access
-from indexes.ingest.loaders import load
-from indexes.ingest.points import Prepared, document_points, texts_to_embed
+from indexes.ingest.files import scan
+from indexes.ingest.items import FILES, Item, Part, Recipe
+from indexes.ingest.worker import Setup
+from indexes.ingest.workers import Worker
+from indexes.ingest.writing import KNOWN, Known, Work, Writer, where
 from indexes.settings import IndexSettings, Settings
 from indexes.stores.open import model_of, space_of
-from indexes.types import AnyOf, Document, Failure, Filter, SyncReport
+from indexes.types import AnyOf, Filter, SyncReport
 
-__all__ = ["Progress", "ingesting", "sync"]
+__all__ = ["Found", "Ingestion", "Progress", "empty_report", "ingesting", "recipe_of", "sync_files"]
 
 Progress = Callable[[str, int, int], None]  # (what is being done, done, of how many)
-CHUNKING_VERSION = 9
-BATCH = 128  # chunks embedded between two writes
-
-
-@dataclass(frozen=True)
-class _Source:
-    index: IndexSettings
-    path: Path
-    document: str
-    digest: str
-    groups: tuple[str, ...] | None
+Found = tuple[Work, Part | LoadError]
+BATCH = 256  # chunks embedded and written together
+BATCH_REMOTE = 1024  # for a model over the network, which embeds several parts at a time
+PATIENCE = 0.2  # seconds to wait for a batch to fill
+MOST_WORKERS = 4
+LOCKED = "waiting for another ingestion"
 
 
 @asynccontextmanager
@@ -63,7 +52,7 @@ async def ingesting(folder: Path, progress: Progress | None = None) -> AsyncIter
                 break
             except BlockingIOError:
                 if progress is not None:
-                    progress("waiting for another ingestion", 0, 0)
+                    progress(LOCKED, 0, 0)
                 await asyncio.sleep(0.1)
         yield
     finally:
@@ -81,7 +70,29 @@ def _lock_file(folder: Path) -> int:
         ) from error
 
 
-async def sync(
+def recipe_of(index: IndexSettings, settings: Settings) -> Recipe:
+    """Return what an index makes of a document."""
+    return Recipe(
+        index=index.name,
+        most=index.chunk_tokens,
+        least=index.chunk_min_tokens,
+        chunks=index.embeds_chunks,
+        documents=index.embeds_documents,
+        model=model_of(index, settings),
+        space=space_of(index, settings),
+        fields=dict(index.fields),
+    )
+
+
+def empty_report() -> SyncReport:
+    """Return the report of an ingestion that has done nothing yet."""
+    return {
+        "added": 0, "updated": 0, "deleted": 0, "unchanged": 0, "failed": [], "warned": [],
+        "chunks": 0, "seconds": 0.0,
+    }  # fmt: skip
+
+
+async def sync_files(
     project: Path,
     settings: Settings,
     store: Store,
@@ -90,10 +101,10 @@ async def sync(
     only: Sequence[Path] = (),
     progress: Progress | None = None,
 ) -> SyncReport:
-    """Compare every index's sources with the store and apply the difference.
+    """Compare every index's files with the store and apply the difference.
 
     Args:
-        project: the project's folder, which sources must lie in.
+        project: the project's folder, which files must lie in.
         settings: its settings.
         store: where documents and chunks are kept.
         embedders: the embedding models by the names that the settings give them.
@@ -102,196 +113,239 @@ async def sync(
 
     Returns:
         What was added, updated and deleted, and which files failed with which error. A file that
-        fails keeps its old text in the store, unless its place has another access list now.
+        fails keeps its old text in the store, under the access list that its place has now.
     """
-    started = time.perf_counter()
-    told = progress or (lambda what, done, total: None)
-    report: SyncReport = {
-        "added": 0, "updated": 0, "deleted": 0, "unchanged": 0, "failed": [], "chunks": 0,
-        "seconds": 0.0,
-    }  # fmt: skip
-    sources, failed = await asyncio.to_thread(_scan, project, settings, embedders, only)
-    report["failed"] += failed
-    stored = await store.scroll("documents", Filter(), ("index", "document", "digest", "place"))
-    known = {
-        (str(hit.payload["index"]), str(hit.payload["document"])): hit.payload
-        for hit in stored
-        if not only or _inside(project / str(hit.payload["document"]), only)
+    recipes = {
+        index.name: (recipe_of(index, settings), embedders[model_of(index, settings)].name)
+        for index in settings.index
     }
-    wanted = {(source.index.name, source.document): source for source in sources}
-    for index, document in sorted(known):
-        if (index, document) not in wanted:
-            await _delete(store, index, document)
-            report["deleted"] += 1
-    todo = [
-        source
-        for key, source in wanted.items()
-        if key not in known or known[key]["digest"] != source.digest
-    ]
-    report["unchanged"] = len(wanted) - len(todo)
-    prepared: list[tuple[_Source, Prepared]] = []
-    written = 0
+    found = await asyncio.to_thread(scan, project, settings, recipes, only)
 
-    async def write() -> None:
-        nonlocal written
-        for model in embedders:
-            mine = [item for s, item in prepared if model_of(s.index, settings) == model]
+    def looked_at(known: Known) -> bool:
+        document = str(known["document"])
+        return (not only or _inside(project / document, only)) and not any(
+            not folder or document.startswith(f"{folder}/") for folder in found.unseen
+        )
 
-            def embedded(count: int, before: int = written) -> None:
-                told("embedding", before + count, 0)
+    workers = _workers(project, settings)
+    ingestion = Ingestion(settings, store, embedders, progress)
+    ingestion.report["failed"] += found.failed
 
-            await _write(store, embedders[model], mine, embedded)
-            written += sum(len(item.chunks) for item in mine)
-        for source, item in prepared:
-            key = (source.index.name, source.document)
-            report["updated" if key in known else "added"] += 1
-            report["chunks"] += len(item.chunks)
-        prepared.clear()
+    def read(todo: Sequence[Work]) -> AsyncIterator[Found | None]:
+        return _read_all(todo, [worker.read for worker in workers[: len(todo)]])
 
-    for done, source in enumerate(todo):
-        told("reading", done, len(todo))
-        try:
-            embedder = embedders[model_of(source.index, settings)]
-            item = await asyncio.to_thread(_prepare, source, settings, embedder)
-            prepared.append((source, item))
-        except LoadError as error:
-            report["failed"].append({"path": source.document, "error": str(error)})
-            key = (source.index.name, source.document)
-            if key in known and known[key].get("place") != _place(source, settings):
-                # its old text must not stay open to those whom its place has shut out since
-                await _delete(store, *key)
-                report["deleted"] += 1
-        if sum(len(one.chunks) for _, one in prepared) >= BATCH:
-            await write()
-    await write()
-    told("reading", len(todo), len(todo))
-    await store.flush()
-    report["seconds"] = round(time.perf_counter() - started, 3)
-    return report
+    try:
+        await ingestion.run(FILES, found.items, Filter(), looked_at, read)
+    finally:
+        for worker in workers:
+            await asyncio.to_thread(worker.close)
+    return ingestion.report
 
 
-def _scan(
-    project: Path, settings: Settings, embedders: Mapping[str, Embedder], only: Sequence[Path]
-) -> tuple[list[_Source], list[Failure]]:
-    found: list[_Source] = []
-    failed: list[Failure] = []
-    root = project.resolve()
-    lists = load_access(project)
-    for index in settings.index:
-        model = embedders[model_of(index, settings)].name
-        for path in _files(project, index):
-            if only and not _inside(path, only):
-                continue
-            name = path.relative_to(project).as_posix()
-            if not path.resolve().is_relative_to(root):
-                failed.append({"path": name, "error": "The file is a link out of the project."})
-                continue
-            groups = lists.of(name)
-            try:
-                digest = _digest(path, index, settings, model, groups)
-            except OSError:
-                digest = ""  # reading it tells why
-            found.append(_Source(index, path, name, digest, groups))
-    if not only:
-        failed += [
-            {"path": "access.toml", "error": f"No document fits {pattern!r}."}
-            for pattern in lists.unused([source.document for source in found])
+def _workers(project: Path, settings: Settings) -> list[Worker]:
+    limits = settings.ingest
+    setup = Setup(
+        project=os.path.abspath(project),
+        loaders=dict(limits.loaders),
+        most=int(limits.max_mb * 2**20),
+        seconds=limits.seconds,
+        memory=limits.memory_mb * 2**20,
+    )
+    count = limits.workers or min(os.cpu_count() or 1, MOST_WORKERS)
+    return [Worker(setup, project / settings.store.path / "ingest.log") for _ in range(count)]
+
+
+class Ingestion:
+    """One comparison of a source with the store.
+
+    Args:
+        settings: the project's settings.
+        store: where documents and chunks are kept.
+        embedders: the embedding models by the names that the settings give them.
+        progress: told what is being done and how far it is.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        store: Store,
+        embedders: Mapping[str, Embedder],
+        progress: Progress | None,
+    ) -> None:
+        self.report = empty_report()
+        self._store = store
+        self._batch = BATCH_REMOTE if any(e.remote for e in embedders.values()) else BATCH
+        self._told = progress or (lambda what, done, total: None)
+        limits = settings.ingest.model_dump(include={"max_mb", "seconds", "memory_mb", "loaders"})
+        self._writer = Writer(
+            store,
+            embedders,
+            limits,
+            self.report,
+            lambda count: self._told("embedding", count, 0),
+        )
+
+    async def run(
+        self,
+        source: str,
+        items: Iterable[Item],
+        within: Filter,
+        looked_at: Callable[[Known], bool],
+        read: Callable[[Sequence[Work]], AsyncIterator[Found | None]],
+    ) -> None:
+        """Bring the documents of one source in line.
+
+        Args:
+            source: the source's name; documents of others are left alone.
+            items: what it has now.
+            within: what stored documents are compared.
+            looked_at: whether one of them was looked for; if so and it is not among the items, it
+                is gone.
+            read: yields the parts of documents; None when it has none for the moment.
+        """
+        started = time.perf_counter()
+        stored = await self._store.scroll("documents", within, KNOWN)
+        known = {
+            (str(hit.payload["index"]), str(hit.payload["document"])): hit.payload
+            for hit in stored
+            if hit.payload.get("source", FILES) == source and looked_at(hit.payload)
+        }
+        wanted = {item.key: item for item in items}
+        gone = {key: one for key, one in known.items() if key not in wanted}
+        await self._follow_places(wanted, known)
+        todo = [
+            Work(item, known.get(key)) for key, item in wanted.items() if self._differs(item, known)
         ]
-    return found, failed
+        _match_renamed(todo, gone)
+        await self._delete(gone)
+        done = 0
+        async with aclosing(read(todo)) as found:  # type: ignore[type-var]
+            async for batch in _batches(found, self._batch):
+                await self._writer.write(batch)
+                done += sum(isinstance(p, LoadError) or p.document is not None for _, p in batch)
+                self._told("documents", done, len(todo))
+        if todo or gone or self.report["updated"]:
+            await self._store.flush()
+        self.report["seconds"] = round(time.perf_counter() - started, 3)
+        counts = {key: value for key, value in self.report.items() if not isinstance(value, list)}
+        log.info("ingest.finished", source=source or "files", **counts)
+
+    def _differs(self, item: Item, known: Mapping[tuple[str, str], Known]) -> bool:
+        """Say whether a document has to be read; one that failed as it is now would fail again."""
+        before = known.get(item.key)
+        if before is None:
+            return True
+        if before["digest"] == item.digest:
+            self.report["unchanged"] += 1
+            return False
+        if before.get("failed") == self._writer.failure_of(item) and item.content:
+            self.report["failed"].append({"path": item.document, "error": str(before["error"])})
+            return False
+        return True
+
+    async def _follow_places(
+        self, wanted: Mapping[tuple[str, str], Item], known: Mapping[tuple[str, str], Known]
+    ) -> None:
+        """Give documents the access lists of their places before anything that can fail."""
+        changes: list[Change] = []
+        for key, before in known.items():
+            item = wanted.get(key)
+            if item is None or list(before["place"]) == list(item.place):
+                continue
+            place = list(item.place)
+            own = before.get("own_access") or not before.get("version")
+            new = {"place": place} if own else {"place": place, "access": place}
+            changes.append(SetPayload("documents", where(*key), new))
+            if not own:
+                version = AnyOf("version", (before["version"],))
+                changes.append(SetPayload("chunks", where(*key).and_(version), {"access": place}))
+            if before["digest"] == item.digest and not own:
+                self.report["updated"] += 1
+                self.report["unchanged"] -= 1
+        if changes:
+            await self._store.apply(changes)
+
+    async def _delete(self, gone: Mapping[tuple[str, str], Known]) -> None:
+        by_index: dict[str, list[str]] = {}
+        for index, document in gone:
+            by_index.setdefault(index, []).append(document)
+        for index, documents in by_index.items():
+            which = where(index, *documents)
+            await self._store.apply([Delete("chunks", which), Delete("documents", which)])
+        self.report["deleted"] += sum(bool(one.get("version")) for one in gone.values())
+
+
+def _match_renamed(todo: Sequence[Work], gone: dict[tuple[str, str], dict[str, Any]]) -> None:
+    """Take from what is gone the documents whose content came back under another name."""
+    by_content = {
+        (key[0], str(one["content"])): key
+        for key, one in gone.items()
+        if one.get("content") and one.get("version")
+    }
+    for work in todo:
+        key = by_content.pop((work.item.recipe.index, work.item.content), None)
+        if key is not None and work.known is None:
+            work.renamed_from = key[1]
+            del gone[key]
+
+
+async def _read_all(
+    todo: Sequence[Work], readers: Sequence[Callable[[Item], AsyncIterator[Part]]]
+) -> AsyncIterator[Found | None]:
+    """Yield the parts of all documents as they come, and None whenever none came for a while."""
+    waiting = iter(todo)
+    queue: asyncio.Queue[Found | BaseException | None] = asyncio.Queue(8)
+
+    async def work_off(read: Callable[[Item], AsyncIterator[Part]]) -> None:
+        try:
+            for work in waiting:
+                try:
+                    async for part in read(work.item):
+                        await queue.put((work, part))
+                except LoadError as error:
+                    await queue.put((work, error))
+            await queue.put(None)
+        except Exception as error:
+            await queue.put(error)
+
+    tasks = [asyncio.create_task(work_off(read)) for read in readers]
+    try:
+        running = len(tasks)
+        while running:
+            try:
+                found = await asyncio.wait_for(queue.get(), PATIENCE)
+            except TimeoutError:
+                yield None
+                continue
+            if isinstance(found, BaseException):
+                raise found
+            if found is None:
+                running -= 1
+            else:
+                yield found
+    finally:
+        for task in tasks:
+            task.cancel()
+        for task in tasks:
+            with suppress(asyncio.CancelledError):
+                await task
+
+
+async def _batches(found: AsyncIterator[Found | None], most: int) -> AsyncIterator[list[Found]]:
+    """Yield parts together until they have a batch's chunks, or no more come for now."""
+    batch: list[Found] = []
+    size = 0
+    async for one in found:
+        if one is not None:
+            batch.append(one)
+            size += len(one[1].chunks) + 1 if isinstance(one[1], Part) else 1
+        if batch and (one is None or size >= most):
+            yield batch
+            batch, size = [], 0
+    if batch:
+        yield batch
 
 
 def _inside(path: Path, only: Sequence[Path]) -> bool:
     real = os.path.abspath(path)  # without "..", and links as they are
     return any(Path(real).is_relative_to(os.path.abspath(one)) for one in only)
-
-
-def _files(project: Path, index: IndexSettings) -> Iterator[Path]:
-    seen: set[Path] = set()
-    for pattern in index.sources:
-        for path in sorted(project.glob(pattern)):
-            hidden = path.name.startswith((".", "~$"))
-            if path.is_file() and not hidden and path not in seen:
-                seen.add(path)
-                yield path
-
-
-def _digest(
-    path: Path,
-    index: IndexSettings,
-    settings: Settings,
-    model: str,
-    groups: Sequence[str] | None,
-) -> str:
-    """Return what a document's points depend on: its content and what its settings make of it."""
-    shape = [
-        CHUNKING_VERSION,
-        index.layout,
-        index.chunk_tokens,
-        index.chunk_min_tokens,
-        index.groups,
-        groups,
-        settings.project.default_access,
-        model if index.embeds_chunks else "none",
-        model if index.embeds_documents else "none",
-        dict(index.fields),
-        index.folders,
-    ]
-    digest = hashlib.sha256(json.dumps(shape).encode())
-    with path.open("rb") as file:
-        while part := file.read(1 << 20):
-            digest.update(part)
-    return digest.hexdigest()
-
-
-def _prepare(source: _Source, settings: Settings, embedder: Embedder) -> Prepared:
-    loaded = load(source.path)
-    document = Document(
-        id=source.document,
-        title=loaded.title or source.path.stem.replace("_", " ").strip(),
-        blocks=loaded.blocks,
-        uri=source.document,
-        date=loaded.date,
-        groups=loaded.groups if loaded.groups is not None else source.groups,
-        fields={**folder_fields(source.index.folders, source.document), **loaded.fields},
-    )
-    chunks = chunk_document(
-        document,
-        count=embedder.count_tokens,
-        most=source.index.chunk_tokens,
-        least=source.index.chunk_min_tokens,
-    )
-    access = access_list(document.groups, source.index.groups, settings.project.default_access)
-    space = space_of(source.index, settings)
-    place = _place(source, settings)
-    return Prepared(source.index, document, chunks, access, place, source.digest, space)
-
-
-def _place(source: _Source, settings: Settings) -> list[str]:
-    """Return the access list that a document has by its place, if it carries none of its own."""
-    return access_list(source.groups, source.index.groups, settings.project.default_access)
-
-
-def _where(index: str, document: str) -> Filter:
-    return Filter((AnyOf("index", (index,)), AnyOf("document", (document,))))
-
-
-async def _delete(store: Store, index: str, document: str) -> None:
-    await store.delete("chunks", _where(index, document))
-    await store.delete("documents", _where(index, document))
-
-
-async def _write(
-    store: Store,
-    embedder: Embedder,
-    prepared: Sequence[Prepared],
-    progress: Callable[[int], None],
-) -> None:
-    """Embed and write documents; each one's digest comes last, so that a write cut short is redone."""
-    texts = [text for item in prepared for text in texts_to_embed(item)]
-    vectors = iter(await embedder.embed_passages(texts, progress))
-    for item in prepared:
-        unfinished, chunks, finished = await asyncio.to_thread(document_points, item, vectors)
-        await store.upsert("documents", [unfinished])
-        await store.delete("chunks", _where(item.index.name, item.document.id))
-        await store.upsert("chunks", chunks)
-        await store.upsert("documents", [finished])

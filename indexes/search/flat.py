@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 from indexes.access import visible_to
-from indexes.base import Embedder, Hit, Query, Sparse, Store, Vector, chunk_id
+from indexes.base import Embedder, Hit, Intake, Query, Sparse, Store, Vector, chunk_id
 from indexes.filters import compile_where
 from indexes.lexical import encode_query, encode_term
 from indexes.search.location import best_location
@@ -23,11 +23,13 @@ from indexes.types import (
     Ids,
     LocatedPassage,
     Principal,
+    SyncReport,
     Where,
 )
 
 __all__ = ["FlatIndex"]
 
+ATTEMPTS = 3  # at a search during which documents are replaced
 FIELDS = ("text", "document", "title", "uri", "header", "path", "spans")
 
 
@@ -40,6 +42,7 @@ class FlatIndex:
         embedder: the model that embedded them.
         space: the name of their dense vectors.
         synonyms: the domain's synonyms.
+        intake: takes documents into it.
     """
 
     def __init__(
@@ -49,12 +52,14 @@ class FlatIndex:
         embedder: Embedder,
         space: str,
         synonyms: Synonyms,
+        intake: Intake,
     ) -> None:
         self._settings = settings
         self._store = store
         self._embedder = embedder
         self._space = space
         self._synonyms = synonyms
+        self._intake = intake
 
     @property
     def settings(self) -> IndexSettings:
@@ -75,13 +80,31 @@ class FlatIndex:
         where: Where | None = None,
     ) -> list[LocatedPassage]:
         """Return the at most k best passages that `principal` may see, best first."""
+        limit = k or self._settings.k
         allowed = self._allowed(principal, where)
         vector = await self._vector(query)
-        asked = self._chunk_query(self._sparse(query), vector, allowed, k or self._settings.k)
+        passages: list[LocatedPassage] = []
+        for _ in range(ATTEMPTS):
+            hits = await self._best(query, vector, allowed, limit, principal)
+            passages = await self._passages(query, hits, vector, principal)
+            if len(passages) == len(hits):
+                break  # else a document was replaced in between
+        return passages
+
+    async def _best(
+        self,
+        query: str,
+        vector: Vector | None,
+        allowed: Filter,
+        limit: int,
+        principal: Principal | None,
+    ) -> list[Hit]:
+        """Return the best chunks, with their `document`, `ordinal` and `version`."""
+        asked = self._chunk_query(self._sparse(query), vector, allowed, limit)
         [hits] = await self._store.query(
             "chunks", [replace(asked, corpus=self._visible(principal))]
         )
-        return await self._passages(query, hits, vector, principal)
+        return hits
 
     async def section(
         self, document: str, path: Sequence[str], *, principal: Principal | None
@@ -111,8 +134,12 @@ class FlatIndex:
                 "chunks": hit.payload["chunks"],
                 "date": hit.payload["date"],
                 "fields": hit.payload["fields"],
+                "source": hit.payload["source"],
+                "synced": hit.payload["synced"],
+                "warnings": hit.payload["warnings"],
             }
             for hit in hits
+            if hit.payload["version"]  # else it is on its way in, or could not be read
         ]
         return sorted(found, key=lambda info: info["document"])
 
@@ -128,6 +155,18 @@ class FlatIndex:
     def nearest(self, vector: Vector, where: Filter) -> Query:
         """Return the query for the chunk that is nearest to a question."""
         return Query(where, 1, dense=(self._space, vector), fields=())
+
+    async def add(self, documents: Sequence[Any]) -> SyncReport:
+        """Insert documents, or replace those of the same ids."""
+        return await self._intake.add(self._settings.name, documents)
+
+    async def update(self, documents: Sequence[Any]) -> SyncReport:
+        """Replace documents that were added."""
+        return await self._intake.update(self._settings.name, documents)
+
+    async def delete(self, ids: Sequence[str]) -> int:
+        """Delete documents that were added; return how many there were."""
+        return await self._intake.delete(self._settings.name, ids)
 
     def _visible(self, principal: Principal | None) -> Filter:
         return Filter((AnyOf("index", (self._settings.name,)), visible_to(principal)))
@@ -158,7 +197,7 @@ class FlatIndex:
             corpus=where,
             candidates=max(self._settings.candidates, limit),
             weights=None if weights is None else (weights.bm25, weights.dense),
-            fields=("document", "ordinal"),  # the rest is read of the best ones alone
+            fields=("document", "ordinal", "version"),  # the rest is read of the best ones alone
         )
 
     async def _passages(
@@ -205,8 +244,9 @@ class FlatIndex:
     def _neighbours(self, hit: Hit) -> list[str]:
         """Return the ids of the chunks before and after one."""
         document, ordinal = hit.payload["document"], hit.payload["ordinal"]
+        version = hit.payload.get("version", "")
         return [
-            chunk_id(self._settings.name, document, one)
+            chunk_id(self._settings.name, document, one, version)
             for one in (ordinal - 1, ordinal + 1)
             if one >= 0
         ]

@@ -19,7 +19,7 @@ from indexes.base import SPARSE, Hit, Query, Sparse, Vector
 from indexes.fusion import scaled
 from indexes.search.flat import FlatIndex
 from indexes.text import tokens
-from indexes.types import AnyOf, Filter, LocatedPassage, Principal, Where
+from indexes.types import AnyOf, Filter, Principal
 
 __all__ = ["HierarchicalIndex"]
 
@@ -34,18 +34,15 @@ class HierarchicalIndex(FlatIndex):
     _counted = -math.inf
     _large = False
 
-    async def search(
+    async def _best(
         self,
         query: str,
-        *,
+        vector: Vector | None,
+        allowed: Filter,
+        limit: int,
         principal: Principal | None,
-        k: int | None = None,
-        where: Where | None = None,
-    ) -> list[LocatedPassage]:
-        """Return the at most k best passages that `principal` may see, best first."""
-        limit = k or self._settings.k
-        allowed = self._allowed(principal, where)
-        vector = await self._vector(query)
+    ) -> list[Hit]:
+        """Return the best chunks of the best documents."""
         sparse = self._sparse(query)
         everywhere, ranked = await self._rank(query, sparse, vector, allowed)
         kept = self._kept(ranked)
@@ -60,8 +57,7 @@ class HierarchicalIndex(FlatIndex):
                 for value, hit in zip(values, hits, strict=True)
             ]
         scored.sort(key=lambda item: -item[0])
-        best = [Hit(hit.id, score, hit.payload) for score, hit in scored[:limit]]
-        return await self._passages(query, best, vector, principal)
+        return [Hit(hit.id, score, hit.payload) for score, hit in scored[:limit]]
 
     async def _rank(
         self, query: str, sparse: Sparse, vector: Vector | None, where: Filter

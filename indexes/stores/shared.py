@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -15,14 +13,14 @@ from typing import Any, TypeVar
 
 from indexes.base import Change, Hit, Level, Point, Query, Schema, Sparse
 from indexes.errors import StoreError, StoreLockedError
+from indexes.processes import python_process
 from indexes.stores.owner import ADDRESS, BUSY, READY
 from indexes.stores.wire import HEADER, as_error, as_hit, as_point, frame, unpack
 from indexes.types import Filter
 
 __all__ = ["SharedStore"]
 
-PATIENCE = 30.0  # seconds to wait for an owner that starts or ends
-ROOT = Path(__file__).resolve().parents[2]  # where the package `indexes` is
+PATIENCE = 60.0  # seconds to wait for an owner that starts, or settles a large store as it ends
 T = TypeVar("T")
 
 
@@ -172,14 +170,12 @@ class SharedStore:
                 fix="choose a writable folder as [store] path.",
             ) from error
         with log:
-            process = subprocess.Popen(
-                # -P: a folder `indexes` where the command runs is not this package
-                [sys.executable, "-P", "-m", "indexes.stores.owner", str(self._path.resolve())],
+            process = python_process(
+                "indexes.stores.owner",
+                str(self._path.resolve()),
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=log,
-                env={**os.environ, "PYTHONPATH": _search_path()},
-                start_new_session=True,  # Ctrl-C in a terminal is not for it
             )
         threading.Thread(target=process.wait, name="waypost-owner", daemon=True).start()
         assert process.stdout is not None
@@ -266,8 +262,3 @@ class SharedStore:
 
 def _each(make: Callable[[Any], T], items: Sequence[Any]) -> list[T]:
     return [make(item) for item in items]
-
-
-def _search_path() -> str:
-    known = os.environ.get("PYTHONPATH", "")
-    return os.pathsep.join([str(ROOT), known] if known else [str(ROOT)])

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Mapping
-from typing import Any
+from typing import IO, Any
 
 import ormsgpack
 
@@ -26,6 +26,7 @@ __all__ = [
     "as_point",
     "as_query",
     "frame",
+    "read_frame",
     "unpack",
 ]
 
@@ -55,6 +56,16 @@ def frame(message: Any) -> bytes:
 def unpack(data: bytes) -> Any:
     """Return the message of a frame's bytes after its header."""
     return ormsgpack.unpackb(data)
+
+
+def read_frame(stream: IO[bytes]) -> Any:
+    """Return the next message of a pipe; None if it has ended."""
+    header = stream.read(HEADER.size)
+    if len(header) < HEADER.size:
+        return None
+    size = HEADER.unpack(header)[0]
+    data = stream.read(size)
+    return unpack(data) if len(data) == size else None
 
 
 def as_error(data: Mapping[str, str]) -> StoreError:

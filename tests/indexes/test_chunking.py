@@ -1,13 +1,18 @@
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+import time
+import tracemalloc
+from collections.abc import Callable, Iterator, Sequence
 
 import pytest
 
 from indexes.embeddings.local import LocalEmbedder
-from indexes.ingest.chunking import chunk_document
+from indexes.ingest.chunking import chunk_blocks
+from indexes.ingest.sizes import Sizer
+from indexes.ingest.structure import article_of, blocks_of_lines
 from indexes.text import sentences
-from indexes.types import Block, Chunk, Document, Location
+from indexes.types import Block, Chunk, Location
 
 MOST, LEAST = 120, 40
 ZH = "施工期间应当对噪声、扬尘和废水采取措施，并由第{}监测组每月报告一次。"
@@ -20,7 +25,7 @@ def chunks(
     *blocks: Block, most: int = MOST, least: int = LEAST, title: str = "报告"
 ) -> list[Chunk]:
     """Cut a document of these blocks."""
-    return chunk_document(Document("d", title, blocks), count=count, most=most, least=least)
+    return list(chunk_blocks(blocks, title, count=count, most=most, least=least))
 
 
 def squeezed(text: str) -> str:
@@ -193,3 +198,175 @@ def test_headings_without_text_are_kept() -> None:
 def test_an_empty_document_has_no_chunks() -> None:
     """Nothing in, nothing out."""
     assert chunks() == []
+
+
+def clause(number: int, words: int = 6) -> str:
+    """Return an article of so many sentences."""
+    return f"第{number}条 " + ZH.format(number) * words
+
+
+def test_an_article_that_fits_is_not_parted() -> None:
+    """An article of several paragraphs goes into the next chunk whole, not half into this one."""
+    found = chunks(
+        Block(clause(1, 2)),
+        Block("第二条 下列项目应当招标："),
+        *(Block(f"（{number}）{ZH.format(number)}") for number in "一二"),
+    )
+    assert [chunk.text[:3] for chunk in found] == ["第1条", "第二条"]
+
+
+def test_a_long_article_is_named_in_all_its_parts() -> None:
+    """Each chunk of an article that is longer than a chunk says which article it is."""
+    found = chunks(Block(clause(7, 20)), *(Block(f"（{n}）{ZH.format(n)}") for n in range(9)))
+    assert len(found) > 4
+    assert {span["location"]["article"] for chunk in found for span in chunk.spans} == {"第7条"}
+
+
+def talk(name: str, messages: int) -> list[Block]:
+    """Return a conversation of a chat log."""
+    said = (Block(f"{name}: {ZH.format(n)}", {"time": f"10:{n:02}"}) for n in range(messages))
+    return [Block(f"与{name}的对话", level=1), *said]
+
+
+@pytest.mark.parametrize("sizes", [(1, 8), (8, 1), (8, 8), (2, 1, 9)])
+def test_conversations_are_not_mixed(sizes: tuple[int, ...]) -> None:
+    """A chunk has messages of one conversation, unless all in it are shorter than the least size."""
+    people = "甲乙丙"[: len(sizes)]
+    blocks = [block for name, size in zip(people, sizes, strict=True) for block in talk(name, size)]
+    for chunk in chunks(*blocks):
+        parts = {name: re.findall(f"{name}: .*", chunk.text) for name in people}
+        mixed = [" ".join(said) for said in parts.values() if said]
+        assert len(mixed) == 1 or all(count(said) < LEAST * 2 for said in mixed)
+
+
+def test_headings_are_not_lost_where_sections_are_joined() -> None:
+    """A heading that only the header would have had goes into the text when the header is shortened."""
+    (only,) = chunks(
+        Block("甲", level=1), Block("短文。"), Block("乙", level=1), Block("丙", level=2), Block("短文。")
+    )  # fmt: skip
+    assert only.text == "甲\n短文。\n乙\n丙\n短文。"
+
+
+CODE = "".join(
+    f"def step_{n}(value):\n    if value. is_ready():\n        return value + {n}\n\n"
+    for n in range(60)
+)
+
+
+def test_code_stays_to_the_letter() -> None:
+    """Code is cut at line ends only, keeps its indentation, and each part knows its lines."""
+    last = CODE.count("\n") + 10
+    found = chunks(Block("module", level=1), Block(CODE, {"symbol": "steps", "lines": [10, last]}))
+    assert len(found) > 5
+    assert "\n".join(chunk.text for chunk in found) == f"module\n{CODE}"
+    lines = CODE.split("\n")
+    for chunk in found:
+        first, to = chunk.spans[0]["location"]["lines"]
+        assert "\n".join(lines[first - 10 : to - 9]) in chunk.text
+        assert chunk.text.rstrip("\n").endswith(lines[to - 10])
+
+
+def test_a_heading_of_any_length_leaves_room_for_the_text() -> None:
+    """The header is short, the text has the heading in full, and a model of 512 tokens reads both."""
+    heading = "一个很长的标题，" * 200
+    found = chunks(Block(heading, level=1), Block(ZH.format(1) * 40), most=480, title="题" * 3000)
+    assert all(len(chunk.header) < 300 for chunk in found)
+    assert max(count(f"{chunk.header}\n{chunk.text}") for chunk in found) <= 512
+    assert heading in squeezed("".join(chunk.text for chunk in found))
+
+
+HOSTILE: dict[str, str] = {
+    "articles": "第" * 10**6,
+    "numbers": "1." * 500_000,
+    "long number": "7" * 10**6,
+    "brackets": "(" * 10**6,
+    "codes": "aaaa-1-1-1" * 100_000,
+    "one character": "防" * 300_000,
+    "signs": "。" * 10**6,
+    "blanks": f"2024年{' ' * 10**6}1 季",
+    "families": "👨\u200d👩\u200d👧\u200d👦" * 30_000,
+    "accents": "e\u0301" * 100_000,
+}
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_hostile_text_takes_seconds(name: str) -> None:
+    """A megabyte without a sentence is cut in linear time, within the bound, and nothing is lost."""
+    begun = time.process_time()
+    found = chunks(*blocks_of_lines([HOSTILE[name]], {}), most=360)
+    assert time.process_time() - begun < 60
+    assert squeezed("".join(chunk.text for chunk in found)) == squeezed(HOSTILE[name])
+    assert max(count(chunk.text) for chunk in found[:20]) <= 360
+
+
+def test_emoji_are_not_torn() -> None:
+    """A sign made of several characters stays one."""
+    found = chunks(Block(HOSTILE["families"][:4000]))
+    assert not any(
+        chunk.text.startswith("\u200d") or chunk.text.endswith("\u200d") for chunk in found
+    )
+
+
+@pytest.mark.parametrize("kind", [Block("短。"), Block("题", level=1), Block(ZH, {"row": 2})])
+def test_memory_is_that_of_a_chunk(kind: Block) -> None:
+    """A document is never held as a whole."""
+
+    def blocks() -> Iterator[Block]:
+        for _ in range(30_000):
+            yield kind
+
+    for _ in chunk_blocks([kind], "", count=len, most=360, least=160):
+        pass  # what is loaded once
+    tracemalloc.start()
+    try:
+        for _ in chunk_blocks(blocks(), "", count=len, most=360, least=160):
+            pass
+        assert tracemalloc.get_traced_memory()[1] < 2**20
+    finally:
+        tracemalloc.stop()
+
+
+@pytest.mark.parametrize(
+    "counter", [count, len, lambda text: len(text.split()), lambda text: len(text.encode())]
+)
+def test_sizes_bound_what_any_counter_counts(counter: Callable[[str], int]) -> None:
+    """The sum over words is never below the count of the text, whatever counts."""
+    sizer = Sizer(counter)
+    for text in (
+        "",
+        ZH * 9,
+        EN * 9,
+        CODE,
+        "ﬁ①㎡ ²" * 30,
+        "ธนาคาร 은행 банк" * 9,
+        HOSTILE["families"][:300],
+    ):
+        assert counter(text) <= sizer(text) + sizer.base
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        ("第三条 招标", "第三条"),
+        ("第三条之一", None),
+        ("Article 5. Duties", "Article 5"),
+        ("3.2.1 The contractor shall", "3.2.1"),
+        ("3.2 million shares", None),
+        ("10.5.2023 12:00", None),
+        ("§ 5 Duties", "§ 5"),
+        ("Section 5. Duties", "Section 5"),
+        ("Section 13 of the Act", None),
+    ],
+)
+def test_articles_are_recognised(line: str, expected: str | None) -> None:
+    """A paragraph opens an article if it is numbered as one, not if it mentions one."""
+    assert article_of(line) == expected
+
+
+def test_paragraphs_of_lines_are_bounded() -> None:
+    """Lines without a blank one between them make several blocks, cut at a line's end."""
+    lines = [f"{n} {ZH}" for n in range(2000)]
+    found = [block.text for block in blocks_of_lines(iter(lines), {})]
+    assert max(map(len, found)) <= 8000
+    assert squeezed("".join(found)) == squeezed("".join(lines))
+    assert all(text.endswith("。") for text in found)

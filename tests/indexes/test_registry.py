@@ -234,11 +234,11 @@ async def test_interrupted_ingestion_is_healed(project: Path, embedded: list[str
 
 
 async def test_progress_is_told(tmp_path: Path) -> None:
-    """Whoever waits sees reading and embedding go forward."""
+    """Whoever waits sees documents and embeddings go forward."""
     told: list[tuple[str, int, int]] = []
     async with Registry.open(make(tmp_path / "p")) as registry:
         await registry.sync(progress=lambda what, done, total: told.append((what, done, total)))
-    assert told[-1] == ("reading", len(FILES), len(FILES))
+    assert told[-1] == ("documents", len(FILES), len(FILES))
     embedding = [done for what, done, _ in told if what == "embedding"]
     assert embedding == sorted(embedding)
     assert embedding[-1] > 0

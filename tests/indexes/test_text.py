@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import time
 from datetime import date
 
 import pytest
@@ -356,3 +357,31 @@ def test_sentences_know_their_offsets() -> None:
     found = sentences(text)
     assert all(text[at : at + len(sentence)] == sentence for at, sentence in found)
     assert "".join("".join(s.split()) for _, s in found) == "".join(text.split())
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "第" * 10**6,
+        f"第{'1' * 10**6}条",
+        "2024年" * 200_000,
+        f"2024年{' ' * 10**6}的{' ' * 10**6}",
+        "q1 " * 300_000,
+        "1.1." * 250_000,
+        "(" * 10**6,
+        "aaaa-1-1-1" * 100_000,
+        "a" * 10**6,
+        "the " * 250_000,
+        "a. " * 300_000,
+        "防" * 10**6,
+    ],
+    ids=lambda text: text[:6],
+)
+def test_long_texts_take_linear_time(text: str) -> None:
+    """A megabyte of anything is read in seconds."""
+    begun = time.process_time()
+    tokens(text)
+    sentences(text)
+    identifiers(text)
+    numbers(text)
+    assert time.process_time() - begun < 30

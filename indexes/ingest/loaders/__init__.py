@@ -12,8 +12,9 @@ from indexes.base import Loaded, Loader
 from indexes.errors import LoadError
 from indexes.types import Block
 
-__all__ = ["LOADERS", "load", "supported"]
+__all__ = ["LOADERS", "MAX_BYTES", "load", "supported"]
 
+MAX_BYTES = 64 * 2**20  # of a file, if the settings say nothing else
 HEAD = 4096  # bytes that tell a file's format
 UNPACKED_BYTES = 2**30  # of an archive's parts together
 RATIO = 200  # of unpacked to packed bytes; Office's own files stay below 50
@@ -57,7 +58,7 @@ def supported(path: Path, own: Mapping[str, Loader] | None = None) -> bool:
     return path.suffix.lower() in {*LOADERS, *(own or {})}
 
 
-def load(path: Path, *, most: int, own: Mapping[str, Loader] | None = None) -> Loaded:
+def load(path: Path, *, most: int = MAX_BYTES, own: Mapping[str, Loader] | None = None) -> Loaded:
     """Read one file with the loader of its format, which is that of its ending if its content agrees.
 
     The blocks come while they are read, and may raise what this function raises.
@@ -74,8 +75,8 @@ def load(path: Path, *, most: int, own: Mapping[str, Loader] | None = None) -> L
     if not supported(path, own):
         raise LoadError(
             f"There is no loader for {path.suffix or 'files without an ending'}.",
-            fix=f"convert it to one of {', '.join(sorted(LOADERS))}, register a loader under "
-            "[ingest] loaders, or exclude it from `sources`.",
+            fix="save it as PDF, Word, Excel, PowerPoint, HTML, Markdown or text, register a loader "
+            "for it under [ingest] loaders, or exclude it from `sources`.",
         )
     try:
         size = path.stat().st_size

@@ -1,63 +1,109 @@
-"""Plain text: paragraphs between blank lines, in UTF-8, UTF-16, GB 18030 or Big5."""
+"""Plain text: chats, logs, and paragraphs between blank lines."""
 
 from __future__ import annotations
 
-import codecs
+import re
+from collections.abc import Iterable, Iterator
+from itertools import islice
 from pathlib import Path
 
 from indexes.base import Loaded
-from indexes.errors import LoadError
+from indexes.ingest.loaders.chat import chat_of_text
+from indexes.ingest.loaders.encodings import read_text
+from indexes.ingest.loaders.lines import LONGEST, lines_of, pieces_of
 from indexes.ingest.structure import blocks_of_lines
+from indexes.types import Block, Location
 
 __all__ = ["load_plain", "read_text"]
 
-SAMPLE = 20_000  # characters looked at to tell GB 18030 from Big5
-_COMMON = (  # rows of the national sets: marks, then the characters of daily use
-    ("gb2312", (0xA1, 0xA3), range(0xB0, 0xD8)),
-    ("big5", (0xA1, 0xA2), range(0xA4, 0xC7)),
+SAMPLE = 200  # lines that tell a log
+RECORDS = 0.5  # of the lines of a log begin a record, in a file that is not named one
+_RECORD = re.compile(
+    r"^\W{0,3}(?:"
+    r"(?P<date>\d{4}[-/]\d\d[-/]\d\d)[T ]?(?P<clock>\d\d:\d\d:\d\d)"
+    r"|\d\d:\d\d:\d\d\b"
+    r"|[A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d\b"
+    r"|(?:TRACE|DEBUG|INFO|NOTICE|WARN|WARNING|ERROR|FATAL|CRITICAL)\b"
+    r"|\d{1,3}(?:\.\d{1,3}){3} \S+ \S+ \[)"
 )
-
-
-def read_text(path: Path) -> str:
-    """Return a text file's content, trying the encodings that Chinese and English files come in."""
-    data = path.read_bytes()
-    if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-        return data.decode("utf-16")
-    text = _decoded(data, "utf-8-sig")
-    if (
-        text is None
-    ):  # GB 18030 decodes nearly anything, Big5 too, but what is wrong into rare signs
-        readings = (_decoded(data, encoding) for encoding in ("gb18030", "big5"))
-        text = min((one for one in readings if one is not None), key=_oddness, default=None)
-    if text is None or "\0" in text:
-        raise LoadError("The file is not text in UTF-8, UTF-16, GB 18030 or Big5.")
-    return text
-
-
-def _decoded(data: bytes, encoding: str) -> str | None:
-    try:
-        return data.decode(encoding)
-    except UnicodeDecodeError:
-        return None
-
-
-def _oddness(text: str) -> float:
-    """Return the share of signs that are common in neither simplified nor traditional Chinese."""
-    wide = [char for char in text[:SAMPLE] if not char.isascii()]
-    return sum(not _is_common(char) for char in wide) / len(wide) if wide else 0.0
-
-
-def _is_common(char: str) -> bool:
-    for encoding, marks, characters in _COMMON:
-        try:
-            first = char.encode(encoding)[0]
-        except UnicodeEncodeError:
-            continue
-        if first in marks or first in characters:
-            return True
-    return False
+_COLOUR = re.compile(r"\x1b\[[\d;]{0,20}[A-Za-z]")
+_SENTENCE_END = ("。", "！", "？", "；", "：", ".", "!", "?", ";", ":", "”", '"', "）", ")")
 
 
 def load_plain(path: Path) -> Loaded:
-    """Read a text file; lines such as 第三条 or 2.1 标题 give its structure."""
-    return Loaded(blocks_of_lines(read_text(path).splitlines(), {}))
+    """Read a text file; lines such as 第三条 or 2.1 标题 give its structure.
+
+    Raises:
+        LoadError: the content is no text, or in an unknown encoding.
+    """
+    warnings: list[str] = []
+    text = read_text(path, warnings)
+    if "\x1b[" in text:
+        text = _COLOUR.sub("", text)
+    chat = chat_of_text(text, path.name)
+    if chat is not None:
+        chat.warnings.extend(warnings)
+        return chat
+    if _is_log(text, path):
+        return Loaded(_records(text), warnings=warnings)
+    return Loaded(blocks_of_lines(_bounded(lines_of(text)), {}), warnings=warnings)
+
+
+def _bounded(lines: Iterable[str]) -> Iterator[str]:
+    """Yield lines with a blank one where a paragraph would be too long, at a sentence's end if any."""
+    size = 0
+    closed = False  # whether the last line ends a sentence
+    for line in lines:
+        if not line or line.isspace():
+            size = 0
+        if len(line) > LONGEST:
+            for piece in pieces_of(line):
+                yield from ("", piece, "")
+            size = 0
+            continue
+        if size + len(line) > (LONGEST if closed else 2 * LONGEST):
+            yield ""
+            size = 0
+        size += len(line)
+        closed = line.endswith(_SENTENCE_END)
+        yield line
+
+
+def _is_log(text: str, path: Path) -> bool:
+    sample = [line for line in islice(lines_of(text), SAMPLE) if line.strip()]
+    begun = sum(_RECORD.match(line[:80]) is not None for line in sample)
+    return path.suffix.lower() == ".log" or (len(sample) >= 5 and begun >= RECORDS * len(sample))
+
+
+def _records(text: str) -> Iterator[Block]:
+    """Yield a log's records: a line that begins one, with those that go on (the trace of an error)."""
+    record: list[str] = []
+    first = last = size = 0
+    time = ""
+    for number, line in enumerate(lines_of(text), 1):
+        if not line or line.isspace():
+            continue
+        begins = _RECORD.match(line[:80])
+        goes_on = begins is None and (time or line[0] in " \t") and size + len(line) <= LONGEST
+        if record and not goes_on:
+            yield from _blocks_of_record(record, [first, last], time)
+            record.clear()
+        if not record:
+            first, size = number, 0
+            dated = begins and begins["date"]
+            time = (
+                f"{begins['date'].replace('/', '-')} {begins['clock']}" if begins and dated else ""
+            )
+        record.append(line.rstrip())
+        last = number
+        size += len(line)
+    if record:
+        yield from _blocks_of_record(record, [first, last], time)
+
+
+def _blocks_of_record(record: list[str], lines: list[int], time: str) -> Iterator[Block]:
+    location: Location = {"lines": lines}
+    if time:
+        location["time"] = time
+    for piece in pieces_of("\n".join(record)):
+        yield Block(piece, location)

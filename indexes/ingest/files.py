@@ -1,0 +1,287 @@
+"""The files of a project: which of them belong to which index, and what has changed."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import sqlite3
+import time
+import unicodedata
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+from indexes.access import access_list
+from indexes.ingest.items import FILES, Item, Recipe, digest_of
+from indexes.ingest.lists import compile_glob, folder_fields, load_access
+from indexes.settings import IndexSettings, Settings
+from indexes.types import Failure
+
+__all__ = ["Scan", "scan"]
+
+FRESH = 2 * 10**9  # nanoseconds; a file may change again within one tick of its clock
+Stat = tuple[int, int, int, int]  # size, mtime and ctime in nanoseconds, inode
+
+
+@dataclass(frozen=True)
+class Scan:
+    """What a look at the sources found.
+
+    Args:
+        items: the files, one for each index that they belong to.
+        failed: what cannot be looked at.
+        unseen: folders whose files are unknown, since they cannot be listed.
+    """
+
+    items: Sequence[Item]
+    failed: Sequence[Failure]
+    unseen: Sequence[str]
+
+
+def scan(
+    project: Path,
+    settings: Settings,
+    recipes: Mapping[str, tuple[Recipe, str]],
+    only: Sequence[Path],
+) -> Scan:
+    """Look at every file of the sources; of those that changed, the content is read.
+
+    Args:
+        project: the project's folder.
+        settings: its settings.
+        recipes: what each index makes of a document, and its embedding model's name.
+        only: look at these files and folders alone.
+
+    Raises:
+        ConfigurationError: access.toml is unusable.
+    """
+    lists = load_access(project)
+    most = int(settings.ingest.max_mb * 2**20)
+    walk = _Walk(project, settings, only)
+    failed = walk.failed
+    items: list[Item] = []
+    with closing(_Digests(project / settings.store.path / "cache" / "files.db")) as digests:
+        for name, path, indexes in walk.files():
+            place = lists.of(name)
+            try:
+                content = digests.of(name, path, most)
+            except OSError:
+                content = ""  # reading it tells why
+            for index in indexes:
+                recipe, model = recipes[index.name]
+                fields = folder_fields(index.folders, name)
+                items.append(
+                    Item(
+                        recipe,
+                        document=name,
+                        uri=name,
+                        source=FILES,
+                        content=content,
+                        digest=digest_of(recipe, model, fields, content),
+                        place=access_list(place, index.groups, settings.project.default_access),
+                        fields=fields,
+                        path=str(path),
+                    )
+                )
+        digests.save(complete=not only)
+    if not only:
+        failed += [
+            {"path": "access.toml", "error": f"No document fits {pattern!r}."}
+            for pattern in lists.unused([item.document for item in items])
+        ]
+    return Scan(items, failed, walk.unseen)
+
+
+class _Walk:
+    """The files that fit the indexes' patterns, each folder listed once.
+
+    Args:
+        project: the project's folder.
+        settings: its settings.
+        only: what to look at alone.
+    """
+
+    def __init__(self, project: Path, settings: Settings, only: Sequence[Path]) -> None:
+        self._project = project
+        self._root = os.path.realpath(project)
+        self._only = [os.path.abspath(one) for one in only]
+        self._state = (project / settings.store.path).resolve()
+        self._patterns = [
+            (index, [compile_glob(pattern) for pattern in index.sources])
+            for index in settings.index
+        ]
+        self._bases = sorted({_base(p) for index in settings.index for p in index.sources})
+        self.failed: list[Failure] = []
+        self.unseen: list[str] = []
+
+    def files(self) -> Iterator[tuple[str, Path, list[IndexSettings]]]:
+        """Yield each file's name in the project, its path and the indexes that it belongs to."""
+        done: list[str] = []
+        for base in self._bases:
+            if any(base == one or one == "" or base.startswith(f"{one}/") for one in done):
+                continue
+            done.append(base)
+            if ".." in PurePosixPath(base).parts or base.startswith("/"):
+                self._fail(base, "The pattern leads out of the project.")
+            else:
+                yield from self._below(base)
+
+    def _below(self, base: str) -> Iterator[tuple[str, Path, list[IndexSettings]]]:
+        waiting = [base]
+        while waiting:
+            folder = waiting.pop()
+            try:
+                with os.scandir(self._project / folder) as found:
+                    entries = sorted(found, key=lambda entry: entry.name)
+            except (FileNotFoundError, NotADirectoryError):
+                continue
+            except OSError as error:
+                self._fail(folder, f"The folder cannot be read: {error.strerror}.")
+                self.unseen.append(folder)
+                continue
+            for entry in entries:
+                name = f"{folder}/{entry.name}" if folder else entry.name
+                if entry.name.startswith((".", "~$")) or not self._wanted(entry.path):
+                    continue
+                try:
+                    if entry.is_dir(follow_symlinks=False):
+                        if os.path.abspath(entry.path) != str(self._state):
+                            waiting.append(name)
+                    elif indexes := self._indexes(name):
+                        problem = self._problem(entry)
+                        if not problem:
+                            yield name, Path(entry.path), indexes
+                        else:
+                            self._fail(name, problem)
+                except OSError as error:
+                    self._fail(name, f"The file cannot be read: {error.strerror}.")
+
+    def _problem(self, entry: os.DirEntry[str]) -> str:
+        """Return why what fits a pattern is no file to be read; "" if it is one."""
+        if not entry.name.isascii() and not _is_text(entry.name):
+            return "The file's name is not valid UTF-8."
+        if entry.is_symlink():
+            if not os.path.realpath(entry.path).startswith(f"{self._root}{os.sep}"):
+                return "The file is a link out of the project."
+            if entry.is_dir():
+                return "It is a link to a folder, which is not followed."
+        if entry.is_file():
+            return ""
+        return "It is no file but a device, a pipe, a socket or a link to nothing."
+
+    def _wanted(self, path: str) -> bool:
+        if not self._only:
+            return True
+        real = os.path.abspath(path)
+        return any(
+            real == one or real.startswith(f"{one}{os.sep}") or one.startswith(f"{real}{os.sep}")
+            for one in self._only
+        )
+
+    def _indexes(self, name: str) -> list[IndexSettings]:
+        if not name.isascii():
+            name = unicodedata.normalize("NFC", name)  # some disks part letters and accents
+        return [
+            index
+            for index, patterns in self._patterns
+            if any(pattern.fullmatch(name) for pattern in patterns)
+        ]
+
+    def _fail(self, name: str, error: str) -> None:
+        shown = name.encode("utf-8", "backslashreplace").decode()
+        self.failed.append({"path": shown, "error": error})
+
+
+def _base(pattern: str) -> str:
+    """Return the folder that a pattern's files lie below."""
+    parts = PurePosixPath(pattern).parts
+    fixed = []
+    for part in parts[:-1]:
+        if "*" in part or "?" in part:
+            break
+        fixed.append(part)
+    return "/".join(fixed).replace("//", "/")
+
+
+class _Digests:
+    """Digests of files' contents, remembered as long as a file's size and times stay.
+
+    Only a cache: without it every file is read. A file that changed in the last moments is read
+    again, since its clock may not have ticked between two changes (as git does for its index).
+
+    Args:
+        path: the SQLite file.
+    """
+
+    def __init__(self, path: Path) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            self._open(path)
+        except sqlite3.DatabaseError:  # damaged: it is only a cache
+            path.unlink(missing_ok=True)
+            self._open(path)
+        self._seen: dict[str, tuple[Stat, str]] = {}
+        self._new: set[str] = set()
+
+    def _open(self, path: Path) -> None:
+        self._database = sqlite3.connect(path, timeout=10)
+        self._database.execute("PRAGMA journal_mode=WAL")
+        self._database.execute(
+            "CREATE TABLE IF NOT EXISTS files (name TEXT PRIMARY KEY, size INT, modified INT, "
+            "changed INT, inode INT, digest TEXT) WITHOUT ROWID"
+        )
+        self._known = {
+            name: ((size, modified, changed, inode), digest)
+            for name, size, modified, changed, inode, digest in self._database.execute(
+                "SELECT * FROM files"
+            )
+        }
+
+    def of(self, name: str, path: Path, most: int) -> str:
+        """Return the digest of a file's content; of one with more than `most` bytes, its state.
+
+        Raises:
+            OSError: it cannot be read.
+        """
+        found = path.stat()
+        stat = (found.st_size, found.st_mtime_ns, found.st_ctime_ns, found.st_ino)
+        known = self._known.get(name)
+        if known is not None and known[0] == stat:
+            self._seen[name] = known
+            return str(known[1])
+        if found.st_size > most:
+            return "-".join(map(str, stat))
+        now = time.time_ns()
+        digest = _hashed(path)
+        if max(found.st_mtime_ns, found.st_ctime_ns) < now - FRESH:
+            self._seen[name] = (stat, digest)
+            self._new.add(name)
+        return digest
+
+    def save(self, *, complete: bool) -> None:
+        """Remember what was looked at; if that was everything, forget the rest."""
+        gone = [(name,) for name in self._known if name not in self._seen] if complete else []
+        with self._database:
+            self._database.executemany("DELETE FROM files WHERE name = ?", gone)
+            self._database.executemany(
+                "INSERT OR REPLACE INTO files VALUES (?, ?, ?, ?, ?, ?)",
+                [(name, *self._seen[name][0], self._seen[name][1]) for name in self._new],
+            )
+
+    def close(self) -> None:
+        """Close the file."""
+        self._database.close()
+
+
+def _is_text(name: str) -> bool:
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _hashed(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

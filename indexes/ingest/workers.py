@@ -1,0 +1,137 @@
+"""The processes that read files, as the ingestion sees them."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import subprocess
+from collections.abc import AsyncIterator
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from indexes.errors import LoadError, StoreError
+from indexes.ingest.items import Item, Part
+from indexes.ingest.worker import Setup
+from indexes.processes import python_process
+from indexes.stores.wire import as_point, frame, read_frame
+
+__all__ = ["Worker"]
+
+
+class Worker:
+    """A process that reads files; it is started for the first one, and anew after a crash.
+
+    Args:
+        setup: what it is told.
+        log: the file that its libraries' messages go to.
+    """
+
+    def __init__(self, setup: Setup, log: Path) -> None:
+        self._setup = setup
+        self._log = log
+        self._process: subprocess.Popen[bytes] | None = None
+
+    async def read(self, item: Item) -> AsyncIterator[Part]:
+        """Yield the parts of a file.
+
+        Raises:
+            LoadError: it cannot be read, or reading it ended the process.
+        """
+        await asyncio.to_thread(self._ask, item)
+        ended = False
+        try:
+            while not ended:
+                answer = await asyncio.to_thread(self._answer)
+                if "error" in answer:
+                    ended = True
+                    raise LoadError(answer["error"], fix=answer["fix"])
+                part = _part(answer)
+                ended = part.document is not None
+                yield part
+        finally:
+            if not ended:
+                self.close()  # what it still has to say belongs to this file
+
+    def _ask(self, item: Item) -> None:
+        message = frame(item)
+        for _ in range(2):  # it may have ended since the last file
+            if self._process is None:
+                self._process = self._started()
+            assert self._process.stdin is not None
+            try:
+                self._process.stdin.write(message)
+                self._process.stdin.flush()
+            except BrokenPipeError:
+                self.close()
+            else:
+                return
+        raise StoreError(
+            "The process that reads files does not start.", fix=f"see {str(self._log)!r}."
+        )
+
+    def _answer(self) -> dict[str, Any]:
+        process = self._process
+        assert process is not None
+        assert process.stdout is not None
+        answer: dict[str, Any] | None = read_frame(process.stdout)
+        if answer is not None:
+            return answer
+        self._process = None
+        assert process.stdin is not None
+        process.stdin.close()
+        process.stdout.close()
+        status = process.wait()
+        if status == -signal.SIGALRM:
+            seconds = self._setup.seconds
+            return {
+                "error": f"Reading the file took longer than {seconds:g} s.",
+                "fix": "split it into smaller files, or raise [ingest] seconds.",
+            }
+        return {
+            "error": f"Reading the file ended the process that did so ({_how(status)}).",
+            "fix": "the file may be damaged, or need more memory: open and save it in its own "
+            "program, or raise [ingest] memory_mb.",
+        }
+
+    def _started(self) -> subprocess.Popen[bytes]:
+        self._log.parent.mkdir(parents=True, exist_ok=True)
+        with self._log.open("ab") as log:
+            process = python_process(
+                "indexes.ingest.worker", stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log
+            )
+        assert process.stdin is not None
+        process.stdin.write(frame(self._setup))
+        return process
+
+    def close(self) -> None:
+        """End the process."""
+        process, self._process = self._process, None
+        if process is None:
+            return
+        process.kill()
+        for pipe in (process.stdin, process.stdout):
+            if pipe is not None:
+                with suppress(BrokenPipeError):
+                    pipe.close()
+        process.wait()
+
+
+def _how(status: int) -> str:
+    if status >= 0:
+        return f"exit code {status}"
+    try:
+        return signal.Signals(-status).name
+    except ValueError:
+        return f"signal {-status}"
+
+
+def _part(data: dict[str, Any]) -> Part:
+    document = data["document"]
+    return Part(
+        data["access"],
+        [as_point(one) for one in data["chunks"]],
+        data["texts"],
+        None if document is None else as_point(document),
+        data["text"],
+    )
