@@ -29,6 +29,7 @@ from agent.settings import Settings, load
 from agent.state import Answer, Usage
 from agent.tools import Tool, builtin_tools, load_tools
 from indexes import Passage, Principal, Registry, SyncReport
+from indexes.ingest.estimate import Confirm
 from indexes.ingest.sync import Progress
 from indexes.text import language
 from prompts import texts
@@ -127,18 +128,38 @@ class Waypost:
         self._graph = None
 
     async def ingest(
-        self, only: Sequence[Path] = (), progress: Progress | None = None
+        self,
+        only: Sequence[Path] = (),
+        progress: Progress | None = None,
+        confirm: Confirm | None = None,
     ) -> SyncReport:
         """Bring the store in line with the sources, and let the router learn from the new titles.
 
         Args:
             only: look at these files and folders alone.
             progress: told (what is being done, done, of how many).
+            confirm: asked before much is embedded over a network; without it nobody is.
         """
-        report = await self.registry.sync(only, progress)
+        report = await self.registry.sync(only, progress, confirm)
+        await self._learn_titles()
+        return report
+
+    async def watch(self, progress: Progress | None = None) -> AsyncIterator[SyncReport]:
+        """Keep the store in line with the sources, and the router with their titles.
+
+        Args:
+            progress: told (what is being done, done, of how many).
+
+        Yields:
+            A report of every ingestion that changed something. It ends when waypost.toml changes.
+        """
+        async for report in self.registry.watch(progress):
+            await self._learn_titles()
+            yield report
+
+    async def _learn_titles(self) -> None:
         self._router = None
         await self.router()
-        return report
 
     async def router(self) -> Router:
         """Return the router, fitted on the project's examples."""

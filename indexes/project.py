@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import importlib.util
 import sys
+import threading
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -15,6 +16,8 @@ from typing import Any
 from indexes.errors import ConfigurationError
 
 __all__ = ["load_module", "load_object"]
+
+_LOADING = threading.RLock()  # or a thread could get a module that another has not finished
 
 
 def load_module(project: Path, name: str) -> ModuleType:
@@ -34,8 +37,13 @@ def load_module(project: Path, name: str) -> ModuleType:
             fix="create it, or correct the setting.",
         )
     unique = f"waypost_project_{hashlib.sha256(str(path).encode()).hexdigest()[:12]}_{name}"
-    if unique in sys.modules:
+    with _LOADING:
+        if unique not in sys.modules:
+            _run(unique, path)
         return sys.modules[unique]
+
+
+def _run(unique: str, path: Path) -> None:
     spec = importlib.util.spec_from_file_location(unique, path)
     if spec is None or spec.loader is None:
         raise ConfigurationError(f"{str(path)!r} cannot be loaded as Python.")
@@ -43,13 +51,19 @@ def load_module(project: Path, name: str) -> ModuleType:
     sys.modules[unique] = module
     try:
         spec.loader.exec_module(module)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         del sys.modules[unique]
         raise ConfigurationError(
             f"{str(path)!r} failed while loading: {type(error).__name__}: {error}.",
-            fix=f"make `python {name}.py` run without an error.",
+            fix=_cure(path, error),
         ) from error
-    return module
+
+
+def _cure(path: Path, error: BaseException) -> str:
+    wanted = str(getattr(error, "name", None) or "").partition(".")[0]
+    if isinstance(error, ModuleNotFoundError) and (path.parent / f"{wanted}.py").exists():
+        return f"a file of a project cannot import another: move what it needs of {wanted}.py in."
+    return f"make `python {path.name}` run without an error."
 
 
 def load_object(project: Path, use: str) -> Any:
@@ -64,5 +78,6 @@ def load_object(project: Path, use: str) -> Any:
         return getattr(module, name)
     except AttributeError:
         raise ConfigurationError(
-            f"{project / file!s}.py has no {name!r}.", fix=f"define it, or correct {use!r}."
+            f"{str(project / f'{file}.py')!r} has no {name!r}.",
+            fix=f"define it, or correct {use!r}.",
         ) from None

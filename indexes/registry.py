@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import math
 from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
@@ -17,8 +17,10 @@ from indexes.embeddings.cache import SHIPPED
 from indexes.errors import UnknownIndexError, UsageError
 from indexes.filters import compile_where
 from indexes.fusion import merge_by_rank, scaled
-from indexes.ingest.documents import Documents, load_source
+from indexes.ingest.documents import Documents, load_sources
+from indexes.ingest.estimate import Confirm
 from indexes.ingest.sync import Progress, ingesting, sync_files
+from indexes.ingest.watch import changes
 from indexes.lexical import SATURATION, encode_query, encode_term
 from indexes.search import FlatIndex, HierarchicalIndex
 from indexes.settings import Settings, load_settings
@@ -265,7 +267,14 @@ class Registry:
             ],
         )
         return set.intersection(
-            *({(hit.payload["index"], hit.payload["document"]) for hit in hits} for hits in found)
+            *(
+                {
+                    (hit.payload["index"], hit.payload["document"])
+                    for hit in hits
+                    if hit.payload["index"] in self.indexes
+                }
+                for hits in found
+            )
         )
 
     async def is_empty(self) -> bool:
@@ -277,29 +286,39 @@ class Registry:
         [count] = await self.store.count("chunks", [Filter()])
         return count
 
-    async def sync(self, only: Sequence[Path] = (), progress: Progress | None = None) -> SyncReport:
+    async def sync(
+        self,
+        only: Sequence[Path] = (),
+        progress: Progress | None = None,
+        confirm: Confirm | None = None,
+    ) -> SyncReport:
         """Bring the store in line with the files and the sources that the settings name.
 
         Args:
             only: look at these files and folders alone, and at no other sources.
             progress: told (what is being done, done, of how many).
+            confirm: asked before more is embedded over a network than [ingest] confirm_tokens;
+                without it nobody is.
 
         Raises:
             ConfigurationError: access.toml, a loader or a source is unusable.
+            UsageError: `confirm` declined.
             EmbeddingError: an embedding model failed; what is done is kept.
         """
+        sources = [] if only else await asyncio.to_thread(load_sources, self.project, self.settings)
         async with ingesting(self.project / self.settings.store.path, progress):
-            report = await sync_files(
+            report, others = await sync_files(
                 self.project,
                 self.settings,
                 self.store,
                 self._embedders,
                 only=only,
                 progress=progress,
+                confirm=confirm,
             )
-            for one in self.settings.source if not only else ():
-                source = await asyncio.to_thread(load_source, self.project, one.use)
-                _add(report, await self._documents.sync(one.index, source, progress))
+            if not only:
+                for other in await self._documents.sync_named(sources, others, progress, confirm):
+                    _add(report, other)
         return report
 
     async def sync_source(
@@ -314,14 +333,32 @@ class Registry:
 
         Raises:
             UnknownIndexError: there is no such index.
-            UsageError: a document has the id of one from elsewhere.
+            ConfigurationError: it is no source, or has the name of another kind of documents.
         """
         async with ingesting(self.project / self.settings.store.path, progress):
             return await self._documents.sync(index, source, progress)
 
-    async def failures(self, *, principal: Principal | None) -> list[Failure]:
+    async def watch(self, progress: Progress | None = None) -> AsyncIterator[SyncReport]:
+        """Keep the store in line with files and sources: yield a report whenever something changed.
+
+        It begins with a full look, and looks at the sources that are not files every minute. It ends
+        when waypost.toml changes: open the project anew then.
+
+        Args:
+            progress: told (what is being done, done, of how many).
+        """
+        async with aclosing(changes(self.project, self.settings)) as found:
+            async for paths in found:
+                report = await self.sync(paths, progress)
+                if any(report[key] for key in ("added", "updated", "deleted", "failed")):
+                    yield report
+
+    async def failures(
+        self, *, index: str | None = None, principal: Principal | None
+    ) -> list[Failure]:
         """Return the documents that could not be read, as far as `principal` may see their places."""
-        hits = await self.store.scroll("documents", Filter(), ("document", "error", "place"))
+        where = Filter() if index is None else Filter((AnyOf("index", (index,)),))
+        hits = await self.store.scroll("documents", where, ("document", "error", "place"))
         return sorted(
             (
                 {"path": str(hit.payload["document"]), "error": str(hit.payload["error"])}

@@ -75,7 +75,7 @@ class StoreSettings(Section):
 class IngestSettings(Section):
     """[ingest]: the bounds within which files are read, each in a process of its own.
 
-    `seconds` is for opening a file and for every 64 chunks of it; `workers` 0 means one for each
+    `seconds` is for opening a file, reading each block of it and cutting 64 chunks; `workers` 0 means one for each
     core, up to 4; `loaders` name functions of the project by ending: `".abc" = "loaders:load_abc"`;
     above `confirm_tokens`, `waypost ingest` asks before it pays a model over the network.
     """

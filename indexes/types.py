@@ -16,6 +16,7 @@ __all__ = [
     "Condition",
     "Document",
     "DocumentInfo",
+    "Estimate",
     "Failure",
     "FieldType",
     "FieldValue",
@@ -121,6 +122,15 @@ class Failure(TypedDict):
 
     path: str
     error: str
+
+
+class Estimate(TypedDict):
+    """What embedding will take: `dollars` is None where the model's price is not known."""
+
+    model: str
+    texts: int
+    tokens: int
+    dollars: float | None
 
 
 class Warned(TypedDict):

@@ -1,4 +1,4 @@
-"""The commands and snippets of the READMEs and of docs/retrieval.md run as they stand there."""
+"""The commands and snippets of the READMEs and of the guides in docs run as they stand there."""
 
 from __future__ import annotations
 
@@ -17,15 +17,26 @@ import pytest
 from pydantic import BaseModel
 
 from agent.settings import Settings
-from indexes.settings import IndexSettings, StoreSettings, Views, Weights
+from indexes.settings import (
+    IndexSettings,
+    IngestSettings,
+    SourceSettings,
+    StoreSettings,
+    Views,
+    Weights,
+)
 
 ROOT = Path(__file__).parent.parent
 READMES = [ROOT / "README.md", ROOT / "docs" / "README.zh.md"]
-GUIDE = ROOT / "docs" / "retrieval.md"
+RETRIEVAL = ROOT / "docs" / "retrieval.md"
+DOCUMENTS = ROOT / "docs" / "documents.md"
+GUIDES = [RETRIEVAL, DOCUMENTS]
 NEEDS_SERVER = ("docker run", "waypost store copy")
 NOT_RUN = ("python3 -m venv", "pip install", "export ", "langgraph dev", *NEEDS_SERVER)
 WAYPOST = [sys.executable, "-c", "from agent.cli.main import run; run()"]
-FILE = re.compile(r"(?:---\n)?# (archive/\S+)\n")  # the first line of a file that a block shows
+FILE = re.compile(
+    r"(?:---\n)?# ((?:archive|library)/\S+)\n"
+)  # the first line of a file that a block shows
 
 
 def blocks(readme: Path, language: str) -> list[str]:
@@ -89,12 +100,16 @@ def test_python_snippets(readme: Path, folder: Path) -> None:
         assert run([sys.executable, "-W", "error", "-c", snippet], folder).strip()
 
 
-def test_guide(folder: Path) -> None:
-    """The guide, followed from its beginning, works: its files, commands and snippets, in order."""
+def follow(guide: Path, folder: Path) -> tuple[dict[str, str], int]:
+    """Write a guide's files and run its commands and snippets, in order.
+
+    Returns:
+        What each command printed, and how many snippets there were.
+    """
     printed: dict[str, str] = {}
     snippets = 0
     for language, text in re.findall(
-        r"```(\w+)\n(.*?)```", GUIDE.read_text(encoding="utf-8"), re.DOTALL
+        r"```(\w+)\n(.*?)```", guide.read_text(encoding="utf-8"), re.DOTALL
     ):
         if file := FILE.match(text):
             path = folder / file[1]
@@ -107,6 +122,12 @@ def test_guide(folder: Path) -> None:
         elif language == "python":
             snippets += 1
             assert run([sys.executable, "-W", "error", "-c", text], folder).strip()
+    return printed, snippets
+
+
+def test_retrieval(folder: Path) -> None:
+    """The guide to retrieval, followed from its beginning, works."""
+    printed, snippets = follow(RETRIEVAL, folder)
     assert (len(printed) >= 10, snippets >= 2) == (True, True)
     listed = "documents --project archive"
     assert [
@@ -115,11 +136,27 @@ def test_guide(folder: Path) -> None:
     ] == [["hours"], ["hours", "lifts"], ["hours", "cleaning"]]
 
 
-@pytest.mark.parametrize("readme", [*READMES, GUIDE], ids=lambda path: path.name)
+def test_documents(folder: Path) -> None:
+    """The guide to documents works too: files, a loader, rows with access lists, code."""
+    printed, snippets = follow(DOCUMENTS, folder)
+    assert snippets >= 2
+    assert "5 added, 0 updated, 0 deleted, 0 unchanged" in printed["ingest --project library"]
+    names = ("guides/lifts.md", "opening.srt", "articles/1", "articles/2", "articles/3")
+    listed = "documents --project library"
+    assert [
+        [name in printed[listed + who] for name in names] for who in ("", " --user ann --group hr")
+    ] == [[True, True, True, True, False], [True] * 5]
+    [first] = re.findall(
+        r"^1\. .*", printed[next(key for key in printed if "search" in key)], re.M
+    )[:1]
+    assert "Loans" in first
+
+
+@pytest.mark.parametrize("readme", [*READMES, *GUIDES], ids=lambda path: path.name)
 def test_settings(readme: Path) -> None:
     """Every TOML snippet is valid, and every key of waypost.toml in it is known."""
     snippets = blocks(readme, "toml")
-    assert len(snippets) >= 2
+    assert snippets
     for snippet in snippets:
         data = tomllib.loads(snippet)
         if not snippet.startswith("# archive/access.toml"):
@@ -127,9 +164,13 @@ def test_settings(readme: Path) -> None:
 
 
 def test_every_key_has_its_default() -> None:
-    """The guide's tables name every key of [[index]] and [store], with its default."""
-    rows = re.findall(r"^\| `([\w.]+)` \| (?:`(.+?)`|—) \|", GUIDE.read_text("utf-8"), re.MULTILINE)
-    shown = {key: tomllib.loads(f"x = {value}")["x"] if value else None for key, value in rows}
+    """The guides' tables name every key of their sections, with its default."""
+
+    def shown(guide: Path) -> dict[str, Any]:
+        rows = re.findall(
+            r"^\| `([\w.]+)` \| (?:`(.+?)`|—) \|", guide.read_text("utf-8"), re.MULTILINE
+        )
+        return {key: tomllib.loads(f"x = {value}")["x"] if value else None for key, value in rows}
 
     def defaults(kind: type[BaseModel], before: str = "") -> dict[str, Any]:
         return {
@@ -145,10 +186,11 @@ def test_every_key_has_its_default() -> None:
     known = {key: value for key, value in defaults(IndexSettings).items() if key not in tables}
     for name, kind in tables.items():
         known |= defaults(kind, f"{name}.")
-    assert shown == known | defaults(StoreSettings)
+    assert shown(RETRIEVAL) == known | defaults(StoreSettings)
+    assert shown(DOCUMENTS) == defaults(IngestSettings) | defaults(SourceSettings)
 
 
-@pytest.mark.parametrize("readme", [*READMES, GUIDE], ids=lambda path: path.name)
+@pytest.mark.parametrize("readme", [*READMES, *GUIDES], ids=lambda path: path.name)
 def test_links(readme: Path) -> None:
     """Every relative link of the README leads to a file."""
     for link in re.findall(r"\]\(([^)#]+)\)", readme.read_text(encoding="utf-8")):

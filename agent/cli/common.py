@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import sys
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Callable, Coroutine, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 import typer
 
 from agent.errors import UsageError
-from indexes.types import Location, Principal
+from indexes.types import Estimate, Location, Principal
 
 if TYPE_CHECKING:
     from agent.app import Waypost
@@ -25,6 +25,7 @@ __all__ = [
     "User",
     "ensure_ingested",
     "lines_of",
+    "may_embed",
     "principal_of",
     "print_json",
     "progress_bar",
@@ -78,9 +79,12 @@ def where(location: Location) -> str:
     parts = []
     if "page" in location:
         parts.append(f"p. {location['page']}")
-    for key in ("slide", "sheet", "row", "article", "heading", "symbol"):
+    for key in ("slide", "sheet", "row", "article", "heading", "symbol", "time"):
         if key in location:
             parts.append(str(location[key]))
+    if "lines" in location:
+        first, last = location["lines"]
+        parts.append(f"l. {first}" if first == last else f"l. {first}–{last}")
     return ", ".join(parts)
 
 
@@ -94,15 +98,25 @@ def progress_bar() -> Iterator[Callable[[str, int, int], None]]:
     from rich.progress import (
         BarColumn,
         Progress,
+        ProgressColumn,
+        Task,
         TextColumn,
         TimeElapsedColumn,
         TimeRemainingColumn,
     )
+    from rich.text import Text
+
+    class Rate(ProgressColumn):
+        """How many are done in a second."""
+
+        def render(self, task: Task) -> Text:
+            return Text(f"{task.speed:,.0f}/s" if task.speed else "")
 
     with Progress(
         TextColumn("{task.description}"),
         BarColumn(),
         TextColumn("{task.completed}/{task.total}"),
+        Rate(),
         TimeElapsedColumn(),
         TimeRemainingColumn(),
         console=Console(stderr=True),
@@ -118,8 +132,27 @@ def progress_bar() -> Iterator[Callable[[str, int, int], None]]:
         yield told
 
 
+def may_embed(estimates: Sequence[Estimate]) -> bool:
+    """Ask whether texts may be sent to an embedding model; without a terminal they may not.
+
+    Raises:
+        UsageError: there is nobody to ask.
+    """
+    told = "; ".join(
+        f"{one['texts']:,} texts of about {one['tokens']:,} tokens with {one['model']}"
+        + ("" if one["dollars"] is None else f", about ${one['dollars']:.2f}")
+        for one in estimates
+    )
+    if not sys.stdin.isatty():
+        raise UsageError(
+            f"To be embedded over the network: {told}.",
+            fix="agree with `waypost ingest --yes`, or raise [ingest] confirm_tokens.",
+        )
+    return typer.confirm(f"Embed {told}?", err=True)
+
+
 async def ensure_ingested(waypost: Waypost) -> None:
     """Ingest a project whose store is still empty."""
     if await waypost.registry.is_empty():
         with progress_bar() as told:
-            await waypost.ingest(progress=told)
+            await waypost.ingest(progress=told, confirm=may_embed)

@@ -16,6 +16,7 @@ from agent.cli.common import (
     Project,
     User,
     lines_of,
+    may_embed,
     principal_of,
     print_json,
     progress_bar,
@@ -58,7 +59,7 @@ async def _opened(project: Path) -> AsyncIterator[Registry]:
     async with Registry.open(project) as registry:
         if await registry.is_empty():
             with progress_bar() as told:
-                await registry.sync(progress=told)
+                await registry.sync(progress=told, confirm=may_embed)
         yield registry
 
 
@@ -118,7 +119,7 @@ def documents(
     group: Groups = None,
     as_json: Json = False,
 ) -> None:
-    """List what is indexed."""
+    """List what is indexed, when it was last written, and what could not be."""
     run_async(_documents(index, _filter_of(filters), project, user, group, as_json))
 
 
@@ -133,12 +134,20 @@ async def _documents(
     principal = principal_of(user, group)
     async with Registry.open(project) as registry:
         found = await registry.documents(index=index, principal=principal, where=filters)
+        failed = await registry.failures(index=index, principal=principal)
     if as_json:
-        print_json({"documents": found})
+        print_json({"documents": found, "failed": failed})
         return
     for info in found:
-        typer.echo(f"{info['index']:<14} {info['chunks']:>4}  {info['document']}  {info['title']}")
-    if not found:
+        typer.echo(
+            f"{info['index']:<14} {info['chunks']:>5}  {info['synced'][:16].replace('T', ' ')}  "
+            f"{info['document']}  {info['title']}"
+        )
+        for warning in info["warnings"]:
+            typer.echo(f"{'':<14} note: {warning}")
+    for failure in failed:
+        typer.echo(f"{'failed':<14} {failure['path']}: {failure['error']}")
+    if not found and not failed:
         typer.echo(
             "No document fits." if filters else "Nothing is indexed yet; run: waypost ingest"
         )

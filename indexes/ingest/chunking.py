@@ -260,15 +260,16 @@ class _Cutter:
         text = f"{lead}\n{block.text}" if lead and block.text else lead or block.text
         room = self.room(path)
         unit = _unit(path, location) if block.text else None
-        short = len(text) <= room * (LETTERS if text.isascii() else CHARACTERS)
-        size = self.sizer.fits(text, room) if short else None
-        if size is not None:
-            yield _Part(path, text, location, size, unit, above)
-            return
         code = _is_code(location)
         before = text.count("\n", 0, len(lead)) + 1 if lead else 0
         spans = line_spans if code else sentence_spans
-        for start, end, size in pieces(text, self.sizer, room, spans):
+        if code and len(text) <= room * (LETTERS if text.isascii() else CHARACTERS):
+            # its lines have more tokens one by one than together
+            size = self.sizer.fits(text, self.sizer(text), room)
+            if size is not None:
+                yield _Part(path, text, location, size, unit, above)
+                return
+        for start, end, size in pieces(text, self.sizer, room, spans, whole=not code):
             piece = text[start:end]
             place = _lines_of(text, start, end, location, before) if code else location
             if code and end < len(text):

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import sqlite3
 import time
 import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from indexes.access import access_list
-from indexes.ingest.items import FILES, Item, Recipe, digest_of
+from indexes.ingest.items import FILES, Item, Recipe, content_digest, digest_of
 from indexes.ingest.lists import compile_glob, folder_fields, load_access
 from indexes.settings import IndexSettings, Settings
 from indexes.types import Failure
@@ -21,6 +20,11 @@ from indexes.types import Failure
 __all__ = ["Scan", "scan"]
 
 FRESH = 2 * 10**9  # nanoseconds; a file may change again within one tick of its clock
+# how to cure what cannot be read
+ALLOW = "give whoever ingests the right to read it, or exclude it from `sources`."
+COPY = "put a copy in its place, or exclude it from `sources`."
+REMOVE = "remove it, or exclude it from `sources`."
+RENAME = "rename it, as `convmv` does for many at once."
 Stat = tuple[int, int, int, int]  # size, mtime and ctime in nanoseconds, inode
 
 
@@ -50,7 +54,7 @@ def scan(
     Args:
         project: the project's folder.
         settings: its settings.
-        recipes: what each index makes of a document, and its embedding model's name.
+        recipes: what each index makes of a document, and what of the settings that depends on.
         only: look at these files and folders alone.
 
     Raises:
@@ -58,6 +62,7 @@ def scan(
     """
     lists = load_access(project)
     most = int(settings.ingest.max_mb * 2**20)
+    own = _loaders(project, settings)
     walk = _Walk(project, settings, only)
     failed = walk.failed
     items: list[Item] = []
@@ -69,7 +74,7 @@ def scan(
             except OSError:
                 content = ""  # reading it tells why
             for index in indexes:
-                recipe, model = recipes[index.name]
+                recipe, shape = recipes[index.name]
                 fields = folder_fields(index.folders, name)
                 items.append(
                     Item(
@@ -78,7 +83,7 @@ def scan(
                         uri=name,
                         source=FILES,
                         content=content,
-                        digest=digest_of(recipe, model, fields, content),
+                        digest=digest_of(shape + own.get(path.suffix.lower(), ""), fields, content),
                         place=access_list(place, index.groups, settings.project.default_access),
                         fields=fields,
                         path=str(path),
@@ -91,6 +96,16 @@ def scan(
             for pattern in lists.unused([item.document for item in items])
         ]
     return Scan(items, failed, walk.unseen)
+
+
+def _loaders(project: Path, settings: Settings) -> dict[str, str]:
+    """Return digests of the project's own loaders by ending: a file is read anew by another one."""
+    found = {}
+    for ending, use in settings.ingest.loaders.items():
+        with suppress(OSError):  # that it is missing is told when a file is read
+            file = project / f"{use.partition(':')[0]}.py"
+            found[ending] = f"{use} {content_digest(file)}"
+    return found
 
 
 class _Walk:
@@ -137,7 +152,7 @@ class _Walk:
             except (FileNotFoundError, NotADirectoryError):
                 continue
             except OSError as error:
-                self._fail(folder, f"The folder cannot be read: {error.strerror}.")
+                self._fail(folder, f"The folder cannot be read: {_told(error)}")
                 self.unseen.append(folder)
                 continue
             for entry in entries:
@@ -146,7 +161,9 @@ class _Walk:
                     continue
                 try:
                     if entry.is_dir(follow_symlinks=False):
-                        if os.path.abspath(entry.path) != str(self._state):
+                        if not _is_text(entry.name):
+                            self._fail(name, f"The folder's name is not valid UTF-8. Fix: {RENAME}")
+                        elif os.path.abspath(entry.path) != str(self._state):
                             waiting.append(name)
                     elif indexes := self._indexes(name):
                         problem = self._problem(entry)
@@ -155,20 +172,20 @@ class _Walk:
                         else:
                             self._fail(name, problem)
                 except OSError as error:
-                    self._fail(name, f"The file cannot be read: {error.strerror}.")
+                    self._fail(name, f"The file cannot be read: {_told(error)}")
 
     def _problem(self, entry: os.DirEntry[str]) -> str:
         """Return why what fits a pattern is no file to be read; "" if it is one."""
-        if not entry.name.isascii() and not _is_text(entry.name):
-            return "The file's name is not valid UTF-8."
+        if not _is_text(entry.name):
+            return f"The file's name is not valid UTF-8. Fix: {RENAME}"
         if entry.is_symlink():
             if not os.path.realpath(entry.path).startswith(f"{self._root}{os.sep}"):
-                return "The file is a link out of the project."
+                return f"The file is a link out of the project. Fix: {COPY}"
             if entry.is_dir():
-                return "It is a link to a folder, which is not followed."
+                return f"It is a link to a folder, which is not followed. Fix: {COPY}"
         if entry.is_file():
             return ""
-        return "It is no file but a device, a pipe, a socket or a link to nothing."
+        return f"It is no file but a device, a pipe, a socket or a link to nothing. Fix: {REMOVE}"
 
     def _wanted(self, path: str) -> bool:
         if not self._only:
@@ -253,7 +270,7 @@ class _Digests:
         if found.st_size > most:
             return "-".join(map(str, stat))
         now = time.time_ns()
-        digest = _hashed(path)
+        digest = content_digest(path)
         if max(found.st_mtime_ns, found.st_ctime_ns) < now - FRESH:
             self._seen[name] = (stat, digest)
             self._new.add(name)
@@ -274,14 +291,15 @@ class _Digests:
         self._database.close()
 
 
+def _told(error: OSError) -> str:
+    """Return why something cannot be read, and the cure."""
+    return f"{error.strerror}. Fix: {ALLOW if isinstance(error, PermissionError) else REMOVE}"
+
+
 def _is_text(name: str) -> bool:
+    """Say whether a name's bytes are valid UTF-8, and not kept as halves of characters."""
     try:
         name.encode()
     except UnicodeEncodeError:
         return False
     return True
-
-
-def _hashed(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

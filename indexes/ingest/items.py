@@ -6,11 +6,12 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from pathlib import Path
 
 from indexes.base import Point
 from indexes.types import FieldType, FieldValue
 
-__all__ = ["FILES", "Item", "Part", "Recipe", "digest_of"]
+__all__ = ["FILES", "Item", "Part", "Recipe", "content_digest", "digest_of", "shape_of"]
 
 FILES = ""  # the source of documents that are files of the project
 # Counted up when the same content makes other chunks, so that everything is cut anew.
@@ -100,15 +101,34 @@ class Part:
     text: str = ""
 
 
-def digest_of(recipe: Recipe, model: str, fields: Mapping[str, FieldValue], content: str) -> str:
-    """Return what a document's points depend on, as one digest.
+def content_digest(path: Path) -> str:
+    """Return the digest of a file's content.
+
+    Raises:
+        OSError: it cannot be read.
+    """
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def shape_of(recipe: Recipe, model: str) -> str:
+    """Return what of the settings a document's points depend on.
 
     Args:
         recipe: what is made of it.
         model: the name and version of the embedding model.
+    """
+    used = {**asdict(recipe), "model": model if recipe.chunks or recipe.documents else ""}
+    return json.dumps([CHUNKING_VERSION, used], sort_keys=True)
+
+
+def digest_of(shape: str, fields: Mapping[str, FieldValue], content: str) -> str:
+    """Return what a document's points depend on, as one digest.
+
+    Args:
+        shape: what of the settings they do.
         fields: the metadata that its place gives.
         content: a digest or version of its content.
     """
-    used = {**asdict(recipe), "model": model if recipe.chunks or recipe.documents else ""}
-    shape = json.dumps([CHUNKING_VERSION, used, dict(fields), content], sort_keys=True)
-    return hashlib.sha256(shape.encode()).hexdigest()
+    given = json.dumps([dict(fields), content], sort_keys=True)
+    return hashlib.sha256(f"{shape}{given}".encode()).hexdigest()

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from heapq import nlargest
 from itertools import chain, islice
 from pathlib import PurePosixPath
 
@@ -22,6 +23,7 @@ PART = 64  # chunks
 BEGINNING = 40  # blocks that tell the language
 HEADINGS = 60  # of a document, at the most
 KEY_TERMS = 64
+COUNTED = 16  # the first chunks of a document, and every sixteenth, tell its key terms
 MOST_TERMS = 50_000  # counted at once; a huge document forgets its rarest
 OPENING = 1500  # characters
 COVER = 600  # characters whose names say whom a document is about
@@ -86,8 +88,7 @@ def parts(item: Item, loaded: Loaded, count: Callable[[str], int]) -> Iterator[P
     )
     for chunk in cut:
         words = tokens(chunk.text)
-        summary.terms.update(word for word in words if len(word) > 1 and not word.isdigit())
-        summary.forget()
+        summary.count(ordinal, words)
         points.append(
             Point(
                 id=chunk_id(recipe.index, item.document, ordinal, item.version),
@@ -167,7 +168,7 @@ class _Summary:
         self._opening: list[str] = []
         self._size = 0
         self._headings: dict[str, None] = {}
-        self.terms: Counter[str] = Counter()
+        self._terms: Counter[str] = Counter()
 
     def watching(self, blocks: Iterable[Block]) -> Iterator[Block]:
         """Yield blocks, remembering the headings and the beginning."""
@@ -179,10 +180,12 @@ class _Summary:
                 self._headings[block.text] = None
             yield block
 
-    def forget(self) -> None:
-        """Keep the count of terms small."""
-        if len(self.terms) > MOST_TERMS:
-            self.terms = Counter(dict(self.terms.most_common(MOST_TERMS // 2)))
+    def count(self, ordinal: int, words: Sequence[str]) -> None:
+        """Count a chunk's words, of a long document those of some chunks alone."""
+        if ordinal < COUNTED or ordinal % COUNTED == 0:
+            self._terms.update(words)
+            if len(self._terms) > MOST_TERMS:
+                self._terms = Counter(dict(self._terms.most_common(MOST_TERMS // 2)))
 
     @property
     def headings(self) -> list[str]:
@@ -197,7 +200,12 @@ class _Summary:
     @property
     def key_terms(self) -> list[str]:
         """The terms that a document uses most; how rare they are elsewhere, the engine counts."""
-        return [term for term, _ in self.terms.most_common(KEY_TERMS)]
+        used = {
+            term: count
+            for term, count in self._terms.items()
+            if len(term) > 1 and not term.isdigit()
+        }
+        return nlargest(KEY_TERMS, used, key=used.__getitem__)
 
     def name(self, stem: str) -> str:
         """Return the title and the file's name, with the words that the name glues together.

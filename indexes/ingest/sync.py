@@ -9,29 +9,33 @@ import time
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import aclosing, asynccontextmanager, suppress
 from pathlib import Path
-from typing import Any
 
 from indexes import log
-from indexes.base import Change, Delete, Embedder, SetPayload, Store
-from indexes.errors import LoadError, StoreError
+from indexes.base import Change, SetPayload, Store
+from indexes.embeddings import CachedEmbedder
+from indexes.errors import LoadError, StoreError, UsageError
+from indexes.ingest.estimate import Confirm, estimate
 from indexes.ingest.files import scan
-from indexes.ingest.items import FILES, Item, Part, Recipe
+from indexes.ingest.items import FILES, Item, Part, Recipe, shape_of
 from indexes.ingest.worker import Setup
 from indexes.ingest.workers import Worker
-from indexes.ingest.writing import KNOWN, Known, Work, Writer, where
+from indexes.ingest.writing import KNOWN, Known, Work, Writer, complete_versions, removal, where
 from indexes.settings import IndexSettings, Settings
 from indexes.stores.open import model_of, space_of
-from indexes.types import AnyOf, Filter, SyncReport
+from indexes.types import Filter, Ids, SyncReport
 
 __all__ = ["Found", "Ingestion", "Progress", "empty_report", "ingesting", "recipe_of", "sync_files"]
 
 Progress = Callable[[str, int, int], None]  # (what is being done, done, of how many)
 Found = tuple[Work, Part | LoadError]
+Read = Callable[[Sequence[Work]], AsyncIterator[Found | None]]
 BATCH = 256  # chunks embedded and written together
 BATCH_REMOTE = 1024  # for a model over the network, which embeds several parts at a time
+DELETED = 1000  # documents named in one filter
 PATIENCE = 0.2  # seconds to wait for a batch to fill
 MOST_WORKERS = 4
 LOCKED = "waiting for another ingestion"
+MOVING = "\0"  # in a document's place while its chunks get the access list of another one
 
 
 @asynccontextmanager
@@ -96,11 +100,12 @@ async def sync_files(
     project: Path,
     settings: Settings,
     store: Store,
-    embedders: Mapping[str, Embedder],
+    embedders: Mapping[str, CachedEmbedder],
     *,
     only: Sequence[Path] = (),
     progress: Progress | None = None,
-) -> SyncReport:
+    confirm: Confirm | None = None,
+) -> tuple[SyncReport, Sequence[Known]]:
     """Compare every index's files with the store and apply the difference.
 
     Args:
@@ -110,15 +115,20 @@ async def sync_files(
         embedders: the embedding models by the names that the settings give them.
         only: look at these files and folders alone; nothing outside them is touched.
         progress: told what is being done and how far it is.
+        confirm: asked before much is embedded over a network; without it nobody is.
 
     Returns:
-        What was added, updated and deleted, and which files failed with which error. A file that
-        fails keeps its old text in the store, under the access list that its place has now.
+        What was added, updated and deleted, and which files failed with which error; and what the
+        store holds of documents that are no files. A file that fails keeps its old text in the store,
+        under the access list that its place has now.
+
+    Raises:
+        UsageError: `confirm` declined; no text was written.
     """
-    recipes = {
-        index.name: (recipe_of(index, settings), embedders[model_of(index, settings)].name)
-        for index in settings.index
-    }
+    recipes: dict[str, tuple[Recipe, str]] = {}
+    for index in settings.index:
+        recipe = recipe_of(index, settings)
+        recipes[index.name] = recipe, shape_of(recipe, embedders[recipe.model].name)
     found = await asyncio.to_thread(scan, project, settings, recipes, only)
 
     def looked_at(known: Known) -> bool:
@@ -128,7 +138,7 @@ async def sync_files(
         )
 
     workers = _workers(project, settings)
-    ingestion = Ingestion(settings, store, embedders, progress)
+    ingestion = Ingestion(settings, store, embedders, progress, confirm)
     ingestion.report["failed"] += found.failed
 
     def read(todo: Sequence[Work]) -> AsyncIterator[Found | None]:
@@ -139,7 +149,7 @@ async def sync_files(
     finally:
         for worker in workers:
             await asyncio.to_thread(worker.close)
-    return ingestion.report
+    return ingestion.report, ingestion.others
 
 
 def _workers(project: Path, settings: Settings) -> list[Worker]:
@@ -163,16 +173,22 @@ class Ingestion:
         store: where documents and chunks are kept.
         embedders: the embedding models by the names that the settings give them.
         progress: told what is being done and how far it is.
+        confirm: asked before more is embedded over a network than the settings allow unasked.
     """
 
     def __init__(
         self,
         settings: Settings,
         store: Store,
-        embedders: Mapping[str, Embedder],
+        embedders: Mapping[str, CachedEmbedder],
         progress: Progress | None,
+        confirm: Confirm | None = None,
     ) -> None:
         self.report = empty_report()
+        self.others: Sequence[Known] = ()  # what is stored of other sources
+        self._embedders = embedders
+        self._confirm = confirm
+        self._unasked = settings.ingest.confirm_tokens
         self._store = store
         self._batch = BATCH_REMOTE if any(e.remote for e in embedders.values()) else BATCH
         self._told = progress or (lambda what, done, total: None)
@@ -191,7 +207,7 @@ class Ingestion:
         items: Iterable[Item],
         within: Filter,
         looked_at: Callable[[Known], bool],
-        read: Callable[[Sequence[Work]], AsyncIterator[Found | None]],
+        read: Read,
     ) -> None:
         """Bring the documents of one source in line.
 
@@ -205,17 +221,21 @@ class Ingestion:
         """
         started = time.perf_counter()
         stored = await self._store.scroll("documents", within, KNOWN)
-        known = {
+        known: dict[tuple[str, str], Known] = {
             (str(hit.payload["index"]), str(hit.payload["document"])): hit.payload
             for hit in stored
             if hit.payload.get("source", FILES) == source and looked_at(hit.payload)
         }
         wanted = {item.key: item for item in items}
+        self.others = [hit.payload for hit in stored if hit.payload.get("source", FILES) != source]
+        self._leave_to_others(wanted)
         gone = {key: one for key, one in known.items() if key not in wanted}
         await self._follow_places(wanted, known)
         todo = [
             Work(item, known.get(key)) for key, item in wanted.items() if self._differs(item, known)
         ]
+        if self._confirm is not None:
+            await self._ask(self._confirm, [work for work in todo if self._is_remote(work)], read)
         _match_renamed(todo, gone)
         await self._delete(gone)
         done = 0
@@ -230,12 +250,40 @@ class Ingestion:
         counts = {key: value for key, value in self.report.items() if not isinstance(value, list)}
         log.info("ingest.finished", source=source or "files", **counts)
 
+    def _leave_to_others(self, wanted: dict[tuple[str, str], Item]) -> None:
+        """Refuse what has the id of a document of another source, instead of mixing the two."""
+        for one in self.others:
+            key = str(one["index"]), str(one["document"])
+            if wanted.pop(key, None) is not None:
+                other = f"The index {key[0]!r} has a document of this name from elsewhere."
+                self.report["failed"].append({"path": key[1], "error": other})
+
+    def _is_remote(self, work: Work) -> bool:
+        recipe = work.item.recipe
+        return (recipe.chunks or recipe.documents) and self._embedders[recipe.model].remote
+
+    async def _ask(self, confirm: Confirm, todo: Sequence[Work], read: Read) -> None:
+        """Ask whether documents may be embedded, if that takes much.
+
+        They are read once more for it: cutting them is cheap beside a network.
+
+        Raises:
+            UsageError: they may not.
+        """
+        if not todo:
+            return
+        self._told("estimating", 0, 0)
+        async with aclosing(read(todo)) as found:  # type: ignore[type-var]
+            estimates = await estimate(found, self._embedders)
+        if sum(one["tokens"] for one in estimates) > self._unasked and not confirm(estimates):
+            raise UsageError("Nothing was embedded.", fix="ingest less, or agree to it.")
+
     def _differs(self, item: Item, known: Mapping[tuple[str, str], Known]) -> bool:
         """Say whether a document has to be read; one that failed as it is now would fail again."""
         before = known.get(item.key)
         if before is None:
             return True
-        if before["digest"] == item.digest:
+        if _is_same(item, before):
             self.report["unchanged"] += 1
             return False
         if before.get("failed") == self._writer.failure_of(item) and item.content:
@@ -244,7 +292,7 @@ class Ingestion:
         return True
 
     async def _follow_places(
-        self, wanted: Mapping[tuple[str, str], Item], known: Mapping[tuple[str, str], Known]
+        self, wanted: Mapping[tuple[str, str], Item], known: dict[tuple[str, str], Known]
     ) -> None:
         """Give documents the access lists of their places before anything that can fail."""
         changes: list[Change] = []
@@ -255,15 +303,28 @@ class Ingestion:
             place = list(item.place)
             own = before.get("own_access") or not before.get("version")
             new = {"place": place} if own else {"place": place, "access": place}
-            changes.append(SetPayload("documents", where(*key), new))
             if not own:
-                version = AnyOf("version", (before["version"],))
-                changes.append(SetPayload("chunks", where(*key).and_(version), {"access": place}))
-            if before["digest"] == item.digest and not own:
+                # an ingestion that dies before the last of these changes is known by its mark
+                marked = {"place": [*place, MOVING]}
+                changes.append(SetPayload("documents", where(*key), marked))
+                changes.append(
+                    SetPayload("chunks", await self._seen(key, before), {"access": place})
+                )
+            changes.append(SetPayload("documents", where(*key), new))
+            known[key] = {**before, **new}
+            if _is_same(item, before) and not own:
                 self.report["updated"] += 1
                 self.report["unchanged"] -= 1
         if changes:
             await self._store.apply(changes)
+
+    async def _seen(self, key: tuple[str, str], known: Known) -> Filter:
+        """Return the filter of a document's chunks but those that wait, unseen, for others."""
+        if known["digest"]:
+            return where(*key)
+        hits = await self._store.scroll("chunks", where(*key), ("version", "access"))
+        complete = complete_versions(hits, known)
+        return Filter((Ids(tuple(id for ids in complete.values() for id in ids)),))
 
     async def _delete(self, gone: Mapping[tuple[str, str], Known]) -> None:
         by_index: dict[str, list[str]] = {}
@@ -271,11 +332,16 @@ class Ingestion:
             by_index.setdefault(index, []).append(document)
         for index, documents in by_index.items():
             which = where(index, *documents)
-            await self._store.apply([Delete("chunks", which), Delete("documents", which)])
+            await self._store.apply(removal(which))
         self.report["deleted"] += sum(bool(one.get("version")) for one in gone.values())
 
 
-def _match_renamed(todo: Sequence[Work], gone: dict[tuple[str, str], dict[str, Any]]) -> None:
+def _is_same(item: Item, known: Known) -> bool:
+    """Say whether a document is stored as it is now, without a note that it could not be read."""
+    return known["digest"] == item.digest and not known.get("failed")
+
+
+def _match_renamed(todo: Sequence[Work], gone: dict[tuple[str, str], Known]) -> None:
     """Take from what is gone the documents whose content came back under another name."""
     by_content = {
         (key[0], str(one["content"])): key
@@ -283,8 +349,10 @@ def _match_renamed(todo: Sequence[Work], gone: dict[tuple[str, str], dict[str, A
         if one.get("content") and one.get("version")
     }
     for work in todo:
+        if work.known is not None and work.known.get("version"):
+            continue
         key = by_content.pop((work.item.recipe.index, work.item.content), None)
-        if key is not None and work.known is None:
+        if key is not None:
             work.renamed_from = key[1]
             del gone[key]
 

@@ -9,23 +9,28 @@ from __future__ import annotations
 
 import os
 import signal
-import sys
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
-from functools import cached_property
+import time
+import traceback
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, BinaryIO
 
 from indexes.base import Loader
 from indexes.embeddings import make_embedder
 from indexes.errors import LoadError, WaypostError
-from indexes.ingest.items import Item, Part, Recipe
-from indexes.ingest.loaders import load
+from indexes.ingest.items import Item, Part, Recipe, content_digest
+from indexes.ingest.loaders import load, unreadable
 from indexes.ingest.points import parts
 from indexes.project import load_object
 from indexes.stores.wire import frame, read_frame
+from indexes.types import Block
 
 __all__ = ["Setup"]
+
+TEXT = 16  # characters of a document for each byte that a file may have: names of columns recur
+ARMED = 0.02  # of the time for a step, within which its alarm is not put off again
+LEAST = 16  # characters that a block counts as, so that no loader yields empty ones for ever
 
 
 @dataclass(frozen=True)
@@ -36,7 +41,7 @@ class Setup:
         project: the project's folder.
         loaders: its own loaders, "module:function" by ending.
         most: bytes that a file may have.
-        seconds: how long one step may take: opening a file, or making some chunks.
+        seconds: how long one step may take: opening a file, reading a block, cutting some chunks.
         memory: bytes that the process may have.
     """
 
@@ -49,8 +54,14 @@ class Setup:
 
 def main() -> None:
     """Answer until the other side goes."""
-    asked, out = sys.stdin.buffer, os.fdopen(os.dup(1), "wb")
-    os.dup2(2, 1)  # what a library prints is no answer
+    asked, out = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
+    with open(os.devnull, "rb") as nothing:
+        os.dup2(nothing.fileno(), 0)  # what a loader reads is no question
+    os.dup2(2, 1)  # what it prints is no answer
+    pipe = out.fileno()
+    os.register_at_fork(
+        after_in_child=lambda: os.close(pipe)
+    )  # it would keep the other side waiting
     setup = Setup(**read_frame(asked))
     _limit_memory(setup.memory)
     signal.signal(signal.SIGALRM, signal.SIG_DFL)  # ends the process, whatever it is doing
@@ -62,6 +73,7 @@ def _serve(setup: Setup, asked: BinaryIO, out: BinaryIO) -> None:
     reader = _Reader(setup)
     while (message := read_frame(asked)) is not None:
         item = Item(**{**message, "recipe": Recipe(**message["recipe"])})
+        reader.prepare(item)
         try:
             for part in _timed(reader.parts(item), setup.seconds):
                 _answer(out, part)
@@ -71,7 +83,22 @@ def _serve(setup: Setup, asked: BinaryIO, out: BinaryIO) -> None:
             fix = "split it into smaller files, or raise [ingest] memory_mb."
             _answer(out, {"error": problem, "fix": fix})
         except WaypostError as error:
-            _answer(out, {"error": error.message, "fix": error.fix})
+            if error.__cause__ is not None:
+                traceback.print_exception(error.__cause__)
+            told = {"error": _sound(error.message), "fix": _sound(error.fix)}
+            _answer(out, {**told, "retryable": error.retryable})
+        except BrokenPipeError:
+            raise  # who asked has gone
+        except BaseException as error:  # a loader may raise what is no Exception, even SystemExit
+            traceback.print_exception(error)
+            name = type(error).__name__
+            problem = f"The loader of {Path(item.path).suffix} files failed: {name}: {error}."
+            _answer(out, {"error": _sound(problem), "fix": "ingest.log tells where; correct it."})
+
+
+def _sound(text: str) -> str:
+    """Return a text that can be written: names and messages may hold bytes that are no UTF-8."""
+    return text[:1000].encode("utf-8", "backslashreplace").decode()
 
 
 class _Reader:
@@ -81,33 +108,61 @@ class _Reader:
         self._setup = setup
         self._counters: dict[str, Callable[[str], int]] = {}
 
-    @cached_property
-    def _loaders(self) -> Mapping[str, Loader]:
-        project = Path(self._setup.project)
-        return {end: load_object(project, use) for end, use in self._setup.loaders.items()}
+    def _own(self, ending: str) -> Mapping[str, Loader]:
+        """Return the project's own loader of an ending, if it has one; a broken one bars no other."""
+        use = self._setup.loaders.get(ending)
+        return {ending: load_object(Path(self._setup.project), use)} if use else {}
 
-    def parts(self, item: Item) -> Iterator[Part]:
-        """Yield the parts of a file, the last one after a look whether it is still the same."""
-        path = Path(item.path)
-        before = _state(path)
+    def prepare(self, item: Item) -> None:
+        """Make what every document of an index needs, which is not to count as time for this one."""
         model = item.recipe.model
         if model not in self._counters:
             self._counters[model] = make_embedder(model).count_tokens
-        loaded = load(path, most=self._setup.most, own=self._loaders)
-        for part in parts(item, loaded, self._counters[model]):
-            if part.document is not None and _state(path) != before:
-                raise LoadError(
+            self._counters[model]("")
+
+    def parts(self, item: Item) -> Iterator[Part]:
+        """Yield the parts of a file, the last one after a look whether it is what was to be read."""
+        path = Path(item.path)
+        loaded = load(path, most=self._setup.most, own=self._own(path.suffix.lower()))
+        loaded = replace(loaded, blocks=self._bounded(loaded.blocks))
+        for part in parts(item, loaded, self._counters[item.recipe.model]):
+            if part.document is not None and _digest(path) != item.content:
+                error = LoadError(
                     "The file changed while it was read.", fix="ingest again when it is complete."
                 )
+                error.retryable = True
+                raise error
             yield part
 
+    def _bounded(self, blocks: Iterable[Block]) -> Iterator[Block]:
+        """Yield blocks up to as much text as a document may have; each one gives time for the next.
 
-def _state(path: Path) -> tuple[int, int]:
+        Recognising a scanned page takes seconds. An empty block only says that the loader goes on.
+        """
+        room = TEXT * self._setup.most
+        seconds = self._setup.seconds
+        armed = 0.0
+        for block in blocks:
+            now = time.monotonic()
+            if now - armed > ARMED * seconds:  # not at each: some systems take 5 µs for it
+                signal.setitimer(signal.ITIMER_REAL, seconds)
+                armed = now
+            room -= LEAST + len(block.text)
+            if room < 0:
+                most = TEXT * self._setup.most / 2**20
+                raise LoadError(
+                    f"The file gives more than {most:,.0f} MiB of text.",
+                    fix="split it into smaller files, or raise [ingest] max_mb.",
+                )
+            if block.text:
+                yield block
+
+
+def _digest(path: Path) -> str:
     try:
-        found = path.stat()
+        return content_digest(path)
     except OSError as error:
-        raise LoadError(f"The file cannot be read: {error.strerror}.") from error
-    return found.st_size, found.st_mtime_ns
+        raise unreadable(error) from error
 
 
 def _timed(found: Iterator[Part], seconds: float) -> Iterator[Part]:

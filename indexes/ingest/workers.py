@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
 import subprocess
 from collections.abc import AsyncIterator
@@ -42,10 +43,12 @@ class Worker:
         ended = False
         try:
             while not ended:
-                answer = await asyncio.to_thread(self._answer)
+                answer = await asyncio.to_thread(self._answer, item)
                 if "error" in answer:
                     ended = True
-                    raise LoadError(answer["error"], fix=answer["fix"])
+                    error = LoadError(answer["error"], fix=answer["fix"])
+                    error.retryable = bool(answer.get("retryable"))
+                    raise error
                 part = _part(answer)
                 ended = part.document is not None
                 yield part
@@ -70,7 +73,7 @@ class Worker:
             "The process that reads files does not start.", fix=f"see {str(self._log)!r}."
         )
 
-    def _answer(self) -> dict[str, Any]:
+    def _answer(self, item: Item) -> dict[str, Any]:
         process = self._process
         assert process is not None
         assert process.stdout is not None
@@ -82,16 +85,31 @@ class Worker:
         process.stdin.close()
         process.stdout.close()
         status = process.wait()
+        _kill(process)  # what it started, such as a converter
+        return self._ended(status, Path(item.path).suffix.lower())
+
+    def _ended(self, status: int, ending: str) -> dict[str, Any]:
+        """Return what is told of a file whose reading ended the process."""
+        own = self._setup.loaders.get(ending)
+        cure = (
+            f"correct {own!r}, which [ingest] loaders names for {ending} files"
+            if own
+            else "the file may be damaged: open and save it again in its own program"
+        )
         if status == -signal.SIGALRM:
-            seconds = self._setup.seconds
             return {
-                "error": f"Reading the file took longer than {seconds:g} s.",
-                "fix": "split it into smaller files, or raise [ingest] seconds.",
+                "error": f"Reading the file stood still for {self._setup.seconds:g} s.",
+                "fix": f"{cure}, or raise [ingest] seconds.",
+            }
+        if status == -signal.SIGKILL:
+            return {
+                "error": "The program that reads files was killed: perhaps memory ran out.",
+                "fix": "ingest again; if it happens again, see what else takes memory.",
+                "retryable": True,
             }
         return {
-            "error": f"Reading the file ended the process that did so ({_how(status)}).",
-            "fix": "the file may be damaged, or need more memory: open and save it in its own "
-            "program, or raise [ingest] memory_mb.",
+            "error": f"The program that reads {ending} files crashed on this one ({_how(status)}).",
+            "fix": f"{cure}, or raise [ingest] memory_mb; {str(self._log)!r} may tell more.",
         }
 
     def _started(self) -> subprocess.Popen[bytes]:
@@ -109,12 +127,18 @@ class Worker:
         process, self._process = self._process, None
         if process is None:
             return
-        process.kill()
+        _kill(process)
         for pipe in (process.stdin, process.stdout):
             if pipe is not None:
                 with suppress(BrokenPipeError):
                     pipe.close()
         process.wait()
+
+
+def _kill(process: subprocess.Popen[bytes]) -> None:
+    """End a process and all that it started."""
+    with suppress(ProcessLookupError, PermissionError):  # macOS: of what has ended
+        os.killpg(process.pid, signal.SIGKILL)
 
 
 def _how(status: int) -> str:

@@ -1,9 +1,12 @@
 """Writing documents so that a reader sees a whole one or none, and a crash leaves nothing behind.
 
-A document's point has no digest from before its first chunk is written until after its last one, so
-that an ingestion which dies in between is finished by the next. Chunks that are not all there yet
+A document's point has no digest from before the first change to its chunks until after the last one,
+so that an ingestion which dies in between is finished by the next. Chunks that are not all there yet
 have an empty access list, so nobody finds them; they appear in the same step in which the older
 ones go. Chunks know their version, by which those of a broken-off ingestion are told.
+
+A store may die between any two changes, and an embedded one after every `UPSERT` points. So what one
+change makes visible is a whole document: chunks that can be seen are always complete.
 """
 
 from __future__ import annotations
@@ -18,13 +21,14 @@ from itertools import zip_longest
 from typing import Any
 
 from indexes import log
-from indexes.base import Change, Delete, Embedder, Point, SetPayload, Store, Upsert, Vector
+from indexes.base import Change, Delete, Embedder, Hit, Point, SetPayload, Store, Upsert, Vector
 from indexes.errors import LoadError
 from indexes.ingest.items import Item, Part
 from indexes.ingest.points import stub
+from indexes.stores.common import UPSERT
 from indexes.types import AnyOf, Filter, Ids, SyncReport
 
-__all__ = ["KNOWN", "Known", "Work", "Writer", "where"]
+__all__ = ["KNOWN", "Known", "Work", "Writer", "complete_versions", "removal", "where"]
 
 Known = Mapping[str, Any]  # what is stored of a document, as far as an ingestion needs it
 KNOWN = (
@@ -34,6 +38,7 @@ KNOWN = (
     "digest",
     "content",
     "version",
+    "chunks",
     "access",
     "place",
     "own_access",
@@ -50,12 +55,17 @@ class Work:
         item: what it is.
         known: what the store holds of it; None: nothing.
         renamed_from: the document that it was, which goes when this one is there.
+        old: the ids of its chunks that can be seen until the new ones are there.
+        in_place: whether these are of the same version, so that each is replaced by its equal.
+        staged: the ids of new chunks that wait, unseen, for the last one.
     """
 
     item: Item
     known: Known | None
     renamed_from: str = ""
     old: Sequence[str] = ()
+    in_place: bool = False
+    replaced: set[str] = field(default_factory=set)
     staged: list[str] = field(default_factory=list)
     begun: bool = False
     chunks: int = 0
@@ -94,17 +104,19 @@ class Writer:
         await self._begin(sound)
         sound = await self._embed(sound)
         ended = {work for work, part in sound if part.document is not None}
-        at_once = {work for work in ended if not work.staged}
-        chunks: list[Point] = []
+        chunks: dict[Work, list[Point]] = defaultdict(list)
         for work, part in sound:
-            if work not in at_once:
-                for point in part.chunks:
+            chunks[work] += part.chunks
+        for work, points in chunks.items():
+            work.chunks += len(points)
+            if work.in_place:
+                work.replaced.update(point.id for point in points)
+            elif work not in ended or work.staged or len(points) > UPSERT:
+                for point in points:
                     point.payload["access"] = []
-                work.staged += [point.id for point in part.chunks]
-            chunks += part.chunks
-            work.chunks += len(part.chunks)
-        changes = [*self._leaving(ended), Upsert("chunks", chunks)]
-        changes += self._appearing([(w, p) for w, p in sound if w in ended and w not in at_once])
+                work.staged += [point.id for point in points]
+        changes = [*self._leaving(ended), *_packed(chunks.values())]
+        changes += self._appearing(sound)
         changes += [Upsert("documents", [_dated(p.document) for _, p in sound if p.document])]
         for work, error in failed:
             changes += self._broken_off(work, error)
@@ -134,13 +146,14 @@ class Writer:
                 known.append((work, work.known, part.access))
         leftovers = await self._find_old(known)
         for work, before, access in known:
-            mark: dict[str, Any] = {"digest": ""}
-            if _is_whole(before) and list(access) != before["access"]:
-                mark["access"] = list(access)
-                changes.append(
-                    SetPayload("chunks", Filter((Ids(tuple(work.old)),)), {"access": list(access)})
-                )
-            changes.append(SetPayload("documents", where(*work.item.key), mark))
+            mine = where(*work.item.key)
+            changes.append(SetPayload("documents", mine, {"digest": ""}))
+            # an ingestion that died may have changed the list of the chunks alone
+            if _is_whole(before) and (list(access) != before["access"] or not before["digest"]):
+                seen = {"access": list(access)}
+                if work.old:
+                    changes.append(SetPayload("chunks", Filter((Ids(tuple(work.old)),)), seen))
+                changes.append(SetPayload("documents", mine, seen))
         if leftovers:
             changes.append(Delete("chunks", Filter((Ids(tuple(leftovers)),))))
         if new:
@@ -149,22 +162,24 @@ class Writer:
             await self._store.apply(changes)
 
     async def _find_old(self, works: Sequence[tuple[Work, Known, Sequence[str]]]) -> list[str]:
-        """Find each document's chunks; return those that a broken-off ingestion left behind."""
+        """Find each document's chunks; return those that a broken-off ingestion left unfinished."""
         leftovers: list[str] = []
         by_index: dict[str, dict[str, tuple[Work, Known]]] = defaultdict(dict)
         for work, known, _ in works:
             by_index[work.item.recipe.index][work.item.document] = work, known
         for index, mine in by_index.items():
-            hits = await self._store.scroll("chunks", where(index, *mine), ("document", "version"))
-            old: dict[str, list[str]] = defaultdict(list)
+            hits = await self._store.scroll(
+                "chunks", where(index, *mine), ("document", "version", "access")
+            )
+            own: dict[str, list[Hit]] = defaultdict(list)
             for hit in hits:
-                name = hit.payload["document"]
-                if hit.payload.get("version", "") == mine[name][1].get("version", ""):
-                    old[name].append(hit.id)
-                else:
-                    leftovers.append(hit.id)
-            for name, ids in old.items():
-                mine[name][0].old = ids
+                own[hit.payload["document"]].append(hit)
+            for name, found in own.items():
+                work, known = mine[name]
+                complete = complete_versions(found, known)
+                work.old = [id for ids in complete.values() for id in ids]
+                work.in_place = work.item.version in complete
+                leftovers += {hit.id for hit in found}.difference(work.old)
         return leftovers
 
     async def _embed(self, batch: Sequence[tuple[Work, Part]]) -> list[tuple[Work, Part]]:
@@ -188,32 +203,31 @@ class Writer:
 
     def _leaving(self, works: Iterable[Work]) -> list[Change]:
         """Return what takes the older chunks away, and documents that were renamed."""
-        old = [id for work in works for id in work.old]
+        old = [id for work in works for id in work.old if id not in work.replaced]
         changes: list[Change] = [Delete("chunks", Filter((Ids(tuple(old)),)))] if old else []
         for work in works:
             if work.renamed_from:
-                gone = where(work.item.recipe.index, work.renamed_from)
-                changes += [Delete("chunks", gone), Delete("documents", gone)]
+                changes += removal(where(work.item.recipe.index, work.renamed_from))
         return changes
 
     def _appearing(self, batch: Sequence[tuple[Work, Part]]) -> list[Change]:
         return [
             SetPayload("chunks", Filter((Ids(tuple(work.staged)),)), {"access": list(part.access)})
             for work, part in batch
-            if part.document is not None
+            if part.document is not None and work.staged
         ]
 
     def _broken_off(self, work: Work, error: LoadError) -> list[Change]:
         """Return what leaves a document as it was, with a note of why."""
         self._report["failed"].append({"path": work.item.document, "error": str(error)})
-        log.warning("document.failed", document=work.item.document, error=error.message)
-        note = {"error": str(error), "failed": self.failure_of(work.item)}
+        log.info("document.failed", document=work.item.document, error=error.message)
+        again = "" if error.retryable else self.failure_of(work.item)
+        note = {"error": str(error), "failed": again}
         changes: list[Change] = []
         if work.staged:
             changes.append(Delete("chunks", Filter((Ids(tuple(work.staged)),))))
         if work.renamed_from:
-            gone = where(work.item.recipe.index, work.renamed_from)
-            changes += [Delete("chunks", gone), Delete("documents", gone)]
+            changes += removal(where(work.item.recipe.index, work.renamed_from))
             self._report["deleted"] += 1
         if work.known is None:
             point = stub(work.item)
@@ -230,6 +244,37 @@ class Writer:
 def where(index: str, *documents: str) -> Filter:
     """Return the filter of an index's documents."""
     return Filter((AnyOf("index", (index,)), AnyOf("document", documents)))
+
+
+def complete_versions(chunks: Sequence[Hit], known: Known) -> dict[str, list[str]]:
+    """Return the ids of a document's chunks by version, without those that wait for others.
+
+    Args:
+        chunks: all of them, with their `version` and `access`.
+        known: what the store holds of the document.
+    """
+    versions: dict[str, list[Hit]] = defaultdict(list)
+    for hit in chunks:
+        versions[hit.payload.get("version", "")].append(hit)
+    return {
+        version: [hit.id for hit in found]
+        for version, found in versions.items()
+        # nobody may see some documents, which are complete if they are as their point says
+        if any(hit.payload["access"] for hit in found)
+        or (version == known.get("version") and len(found) == known.get("chunks"))
+    }
+
+
+def removal(which: Filter) -> list[Change]:
+    """Return what takes documents out of the store.
+
+    Without the first change, one whose chunks alone are gone would count as there when it comes back.
+    """
+    return [
+        SetPayload("documents", which, {"digest": ""}),
+        Delete("chunks", which),
+        Delete("documents", which),
+    ]
 
 
 def _is_whole(known: Known | None) -> bool:
@@ -249,6 +294,16 @@ def _with_vectors(part: Part, space: str, vectors: Iterator[Vector] | None) -> P
     if document is not None and part.text:
         document = replace(document, dense={space: next(vectors)})
     return replace(part, chunks=chunks, document=document)
+
+
+def _packed(documents: Iterable[Sequence[Point]]) -> list[Change]:
+    """Return upserts of the chunks of several documents, none of which is parted needlessly."""
+    packs: list[list[Point]] = [[]]
+    for points in documents:
+        if len(packs[-1]) + len(points) > UPSERT:
+            packs.append([])
+        packs[-1] += points
+    return [Upsert("chunks", pack) for pack in packs]
 
 
 def _dated(point: Point) -> Point:

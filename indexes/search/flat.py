@@ -111,13 +111,18 @@ class FlatIndex:
     ) -> list[LocatedPassage]:
         """Return a document's chunks under a heading path, in order."""
         where = self._visible(principal).and_(AnyOf("document", (document,)))
-        hits = [
-            hit
-            for hit in await self._store.scroll("chunks", where)
-            if hit.payload["path"][: len(path)] == list(path)
-        ]
-        hits.sort(key=lambda hit: hit.payload["ordinal"])
-        return await self._passages("", hits, None, principal)
+        passages: list[LocatedPassage] = []
+        for _ in range(ATTEMPTS):
+            hits = [
+                hit
+                for hit in await self._store.scroll("chunks", where)
+                if hit.payload["path"][: len(path)] == list(path)
+            ]
+            hits.sort(key=lambda hit: hit.payload["ordinal"])
+            passages = await self._passages("", hits, None, principal)
+            if len(passages) == len(hits):
+                break  # else the document was replaced in between
+        return passages
 
     async def documents(
         self, *, principal: Principal | None, where: Where | None = None

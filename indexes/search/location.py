@@ -13,7 +13,8 @@ __all__ = ["best_location"]
 def best_location(text: str, spans: Sequence[Span], asked: frozenset[str]) -> Location:
     """Return the location of the part of a passage that has most of the question's terms.
 
-    A passage that goes over a page's end is about the page that answers, not the one it begins on.
+    A passage that goes over a page's end is about the page that answers, not the one it begins on;
+    on that page, about the row, article or paragraph that does.
 
     Args:
         text: the passage's text.
@@ -24,13 +25,15 @@ def best_location(text: str, spans: Sequence[Span], asked: frozenset[str]) -> Lo
         return {}
     ends = [*(span["start"] for span in spans[1:]), len(text)]
     parts = [text[span["start"] : end] for span, end in zip(spans, ends, strict=True)]
-    pages: dict[object, set[str]] = {}
-    for span, part in zip(spans, parts, strict=True):
-        pages.setdefault(_place(span["location"]), set()).update(asked & set(tokens(part)))
-    if len(pages) == 1:
+    if len(spans) == 1:
         return spans[0]["location"]
-    best = max(pages, key=lambda place: len(pages[place]))  # the first of equal ones
-    return next(span["location"] for span in spans if _place(span["location"]) == best)
+    met = [asked.intersection(tokens(part)) for part in parts]
+    pages: dict[object, set[str]] = {}
+    for span, terms in zip(spans, met, strict=True):
+        pages.setdefault(_place(span["location"]), set()).update(terms)
+    page = max(pages, key=lambda place: len(pages[place]))  # the first of equal ones
+    there = [i for i, span in enumerate(spans) if _place(span["location"]) == page]
+    return spans[max(there, key=lambda i: len(met[i]))]["location"]
 
 
 def _place(location: Location) -> object:

@@ -67,7 +67,7 @@ RESCORED = edge.SearchParams(
 )
 # in a small shard there is nothing to win, and the 60th of 60 candidates can differ
 EXACT = edge.SearchParams(quantization=edge.QuantizationSearchParams(ignore=True))
-SETTLE = 100_000  # points written to a level until they are put into settled segments
+SETTLE = 50_000  # points written to a level until they are put into settled segments
 SEGMENT_KB = 1_000_000  # of vectors; a merge writes at most that much anew
 MANY = 10_000  # points below which people's filters need no index; making one takes 0.15 s
 COMMON = 50_000  # points of a level from which on a filter that all of them match is left out
@@ -296,6 +296,8 @@ class EdgeStore:
 
     async def apply(self, changes: Sequence[Change]) -> None:
         """Make changes one after the other; nothing else happens in between, since none waits."""
+        if any(isinstance(change, Upsert) for change in changes):
+            self._check_room()  # else what gives way would go, and nothing come
         for change in changes:
             if isinstance(change, Upsert):
                 await self.upsert(change.level, change.points)

@@ -181,6 +181,8 @@ class SharedStore:
         assert process.stdout is not None
         with process.stdout:
             answer = process.stdout.read(1)
+        if not answer and process.wait() < 0:
+            return False  # it was killed: another one may live
         if answer not in {READY, BUSY}:
             raise StoreError(
                 f"The process for the store in {str(self._path)!r} did not start: {self._said()}"

@@ -92,7 +92,7 @@ def test_from_nothing_to_an_answer(tmp_path: Path, tiny: Waypost) -> None:
     shutil.copytree(tiny.project / ".waypost" / "cache", folder / ".waypost" / "cache")
     report = printed("ingest", "--project", folder)
     assert set(report) == {
-        "added", "updated", "deleted", "unchanged", "failed", "chunks", "seconds"
+        "added", "updated", "deleted", "unchanged", "failed", "warned", "chunks", "seconds"
     }  # fmt: skip
     assert (report["added"], report["failed"]) == (1, [])
     answer = printed("ask", "How do I add my own documents?", "--project", folder)

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
 
 from indexes import Principal, Registry
 from indexes.base import Level, Point
-from indexes.errors import ConfigurationError
+from indexes.errors import ConfigurationError, UsageError
 from indexes.ingest.lists import folder_fields, load_access
 from indexes.ingest.loaders import load
 from indexes.search.location import best_location
 from indexes.text import tokens
-from indexes.types import Location, Span
+from indexes.types import Estimate, Location, Span
 from tests.agent.endpoint import DIMENSION, Endpoint, endpoint
 from tests.indexes.projects import counts, found, ingest, ingested, write_project
 from tests.indexes.samples import Line, write_pdf
@@ -287,6 +287,65 @@ async def test_model_of_an_index_is_changed(remote: Endpoint, tmp_path: Path) ->
         assert [set(point.dense) for point in own] == [{"dense_own"}] * 2
 
 
+@pytest.mark.parametrize(
+    ("unasked", "agreed", "asked", "done"),
+    [(1_000_000, False, False, True), (0, True, True, True), (0, False, True, False)],
+)
+async def test_much_is_embedded_over_a_network_only_if_agreed(
+    remote: Endpoint, tmp_path: Path, unasked: int, agreed: bool, asked: bool, done: bool
+) -> None:
+    """Above a number of tokens somebody is asked with the estimate; a no writes nothing."""
+    config = f"{TWO_MODELS}\n[ingest]\nconfirm_tokens = {unasked}\n"
+    told: list[Sequence[Estimate]] = []
+
+    def confirm(estimates: Sequence[Estimate]) -> bool:
+        assert "sprinkled" not in str(remote.asked("/embeddings"))
+        told.append(estimates)
+        return agreed
+
+    async with Registry.open(write_project(tmp_path, config, TWO)) as registry:
+        if done:
+            assert (await registry.sync(confirm=confirm))["added"] == 3
+        else:
+            with pytest.raises(UsageError, match="Nothing was embedded"):
+                await registry.sync(confirm=confirm)
+            assert await registry.documents() == []
+        assert bool(told) is asked
+        for [estimate] in told:
+            assert (estimate["model"], estimate["texts"]) == ("openai:words", 4)
+            assert 10 < estimate["tokens"] < 100
+            assert estimate["dollars"] is None  # a model without a known price
+        if done:
+            (tmp_path / "docs/zh/noise.md").write_text("# 噪声\n\n白天。", encoding="utf-8")
+            told.clear()
+            await registry.sync(confirm=confirm)
+            assert told == []  # what is embedded here, or is known, costs nothing
+
+
+LOADER = """\
+from indexes import Block, Loaded
+
+def load_lines(path):
+    return Loaded([Block("{} " + line) for line in path.read_text().splitlines()])
+"""
+
+
+async def test_files_are_read_anew_by_another_loader(tmp_path: Path) -> None:
+    """When a project's own loader changes, its files are read again; others are left alone."""
+    config = f'{LEXICAL}\n[ingest]\nloaders = {{ ".lines" = "loaders:load_lines" }}\n'
+    files = {"docs/a.lines": "the crane", "docs/b.txt": "the hoist", "loaders.py": "1 / 0\n"}
+    project = write_project(tmp_path, config, files)
+    report = await ingest(project)
+    assert [one["path"] for one in report["failed"]] == ["docs/a.lines"]
+    (project / "loaders.py").write_text(LOADER.format("first"), encoding="utf-8")
+    assert counts(await ingest(project)) == (1, 0, 0, 1)
+    (project / "loaders.py").write_text(LOADER.format("second"), encoding="utf-8")
+    assert counts(await ingest(project)) == (0, 1, 0, 1)
+    async with ingested(project) as registry:
+        [passage] = await registry.search("crane")
+        assert passage["text"] == "second the crane"
+
+
 # --- titles, names and pages ---------------------------------------------------------------------
 
 COVER = "UNITED STATES SECURITIES AND EXCHANGE COMMISSION"
@@ -315,6 +374,13 @@ def write_filing(path: Path, company: str, percent: int, first: str = COVER) -> 
 def test_titles_of_pdfs(tmp_path: Path, name: str, first: str, title: str) -> None:
     """A first line stays the title if it shares a word with the name, or the name says nothing."""
     assert load(write_filing(tmp_path / name, "Best Buy Co., Inc.", 3, first)).title == title
+
+
+def test_pages_that_say_one_thing_keep_it(tmp_path: Path) -> None:
+    """Lines alike but for a number are running lines, unless the pages have nothing else."""
+    pages: list[list[Line]] = [[(f"Pier {n} was inspected.", 12)] for n in range(1, 6)]
+    blocks = load(write_pdf(tmp_path / "piers.pdf", pages)).blocks
+    assert [block.text for block in blocks] == [f"Pier {n} was inspected." for n in range(1, 6)]
 
 
 async def test_names_that_are_glued_together(tmp_path: Path) -> None:
@@ -349,7 +415,9 @@ PLACES: list[tuple[str, list[tuple[str, Location]], Location]] = [
     ("noise dust", [("noise", {"page": 1}), ("noise, dust", {"slide": 2})], {"slide": 2}),
     ("dust day", [("noise", {"page": 1}), ("dust", {"page": 2}), ("day", {"page": 2})], {"page": 2}),
     ("夜间噪声", [("扬尘", {"sheet": "甲"}), ("噪声", {"sheet": "乙"})], {"sheet": "乙"}),
-    ("dust", [("noise", {"heading": "1"}), ("dust", {"heading": "2"})], {"heading": "1"}),
+    ("dust", [("noise", {"heading": "1"}), ("dust", {"heading": "2"})], {"heading": "2"}),
+    ("扬尘限值", [("噪声限值", {"row": 2}), ("扬尘限值", {"row": 3}), ("废水限值", {"row": 4})], {"row": 3}),
+    ("dust day", [("dust", {"page": 1, "row": 1}), ("day", {"page": 1, "row": 2}), ("dust", {"page": 2, "row": 3})], {"page": 1, "row": 1}),
     ("dust", [("dust", {})], {}),
     ("dust", [], {}),
 ]  # fmt: skip
@@ -359,7 +427,7 @@ PLACES: list[tuple[str, list[tuple[str, Location]], Location]] = [
 def test_place_in_a_passage(
     query: str, parts: list[tuple[str, Location]], location: Location
 ) -> None:
-    """Of several pages the one with most of the question's words counts; of equal ones the first."""
+    """Most of the question's words tell the page, and the part of it; of equal ones the first."""
     text, spans = "", list[Span]()
     for part, where in parts:
         spans.append({"start": len(text), "location": where})

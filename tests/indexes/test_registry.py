@@ -254,6 +254,27 @@ async def test_lexical_index_is_not_embedded(tmp_path: Path, embedded: list[str]
     assert not any("建设银行" in text for text in embedded)
 
 
+async def test_renamed_documents_are_not_embedded_again(
+    tmp_path: Path, embedded: list[str]
+) -> None:
+    """Neither with a title of their own nor with one that is the file's name."""
+    project = make(tmp_path / "p")
+    (project / "docs/policy/pump.txt").write_text("水泵轴承过热，已经更换。", encoding="utf-8")
+    await ingest(project)
+    before = len(embedded)
+    assert any("水泵" in text for text in embedded)
+    for path in [one for one in project.glob("docs/policy/*") if one.is_file()]:
+        path.rename(path.with_name(f"renamed {path.name}"))
+    report = await ingest(project)
+    assert report["added"] == report["deleted"] > 1
+    assert len(embedded) == before
+    async with Registry.open(project) as registry:
+        assert await found(registry, "水泵轴承", index="policy", k=1) == {
+            "docs/policy/renamed pump.txt"
+        }
+        assert "renamed pump" in {info["title"] for info in await registry.documents()}
+
+
 async def test_lost_store_is_rebuilt_from_the_cache(project: Path, embedded: list[str]) -> None:
     """Texts that were ever embedded are not embedded again."""
     shutil.rmtree(project / ".waypost" / "store")

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import importlib
 import zipfile
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,12 +13,15 @@ from indexes.base import Loaded, Loader
 from indexes.errors import LoadError
 from indexes.types import Block
 
-__all__ = ["LOADERS", "MAX_BYTES", "load", "supported"]
+__all__ = ["LOADERS", "MAX_BYTES", "load", "supported", "unreadable"]
 
 MAX_BYTES = 64 * 2**20  # of a file, if the settings say nothing else
 HEAD = 4096  # bytes that tell a file's format
 UNPACKED_BYTES = 2**30  # of an archive's parts together
 RATIO = 200  # of unpacked to packed bytes; Office's own files stay below 50
+DETAIL = 200  # characters of an error that are shown
+EMPTY = "write something into it, or exclude it from `sources`."
+RECOGNISE = "if its pages are images, run text recognition on it first."
 
 _CODE = "code:load_code"
 LOADERS: Mapping[str, str] = {  # the module in this package and its function, by a file's ending
@@ -46,6 +50,12 @@ LOADERS: Mapping[str, str] = {  # the module in this package and its function, b
 _PARTS = {"word/": ".docx", "xl/": ".xlsx", "ppt/": ".pptx"}  # what an Office archive holds
 _ARCHIVES = frozenset(_PARTS.values())
 _BINARY = _ARCHIVES | {".pdf"}
+_NAMES = {
+    ".pdf": "a PDF",
+    ".docx": "a Word file",
+    ".xlsx": "an Excel file",
+    ".pptx": "a PowerPoint file",
+}
 
 
 def supported(path: Path, own: Mapping[str, Loader] | None = None) -> bool:
@@ -83,29 +93,35 @@ def load(path: Path, *, most: int = MAX_BYTES, own: Mapping[str, Loader] | None 
         with path.open("rb") as file:
             head = file.read(HEAD)
     except OSError as error:
-        raise LoadError(f"The file cannot be read: {error.strerror}.") from error
+        raise unreadable(error) from error
     if size > most:
         raise LoadError(
-            f"The file has {size / 2**20:.1f} MiB; the limit is {most / 2**20:g} MiB.",
+            f"The file has {size / 2**20:,.1f} MiB; the limit is {most / 2**20:g} MiB.",
             fix="split it into smaller files, or raise [ingest] max_mb.",
         )
     if not head:
-        raise LoadError("The file is empty.")
+        raise LoadError("The file is empty.", fix=EMPTY)
     own_loader = (own or {}).get(ending)
     found = ending if own_loader else _format(path, ending, head)
     try:
         if found in _ARCHIVES and not own_loader:
             _check_archive(path)
         loaded = (own_loader or _loader(found))(path)
-    except LoadError:
+        if not isinstance(loaded, Loaded):
+            raise TypeError(f"it returned {loaded!r:.100}, which is no Loaded")
+    except (LoadError, MemoryError):
         raise
     except Exception as error:  # readers of damaged files raise anything
-        raise _damaged(error) from error
+        raise _told(error, found, head, own=own_loader is not None) from error
     if found != ending:
         loaded.warnings.append(f"The content is that of a {found} file; it was read as one.")
     return Loaded(
-        _sound(loaded.blocks),
-        title=loaded.title,
+        _sound(
+            loaded.blocks,
+            RECOGNISE if found == ".pdf" else EMPTY,
+            lambda error: _told(error, found, head, own=own_loader is not None),
+        ),
+        title=_whole(loaded.title),
         date=loaded.date,
         groups=loaded.groups,
         fields=loaded.fields,
@@ -119,26 +135,79 @@ def _loader(ending: str) -> Loader:
     return loader  # type: ignore[no-any-return]
 
 
-def _sound(blocks: Iterable[Block]) -> Iterator[Block]:
-    """Yield blocks, with what goes wrong while they are read told in one way."""
+def _sound(
+    blocks: Iterable[Block], cure: str, told: Callable[[Exception], LoadError]
+) -> Iterator[Block]:
+    """Yield blocks, with what goes wrong while they are read told in one way.
+
+    Args:
+        blocks: the blocks of a file.
+        cure: what helps if they have no text.
+        told: returns what a person is told of an error.
+    """
     empty = True
     try:
         for block in blocks:
             empty = empty and not block.text.strip()
-            yield block
-    except LoadError:
+            text = _whole(block.text)
+            yield block if text is block.text else replace(block, text=text)
+    except (LoadError, MemoryError):
         raise
     except Exception as error:
-        raise _damaged(error) from error
+        raise told(error) from error
     if empty:
-        raise LoadError("The file has no text.", fix="run text recognition on scanned pages first.")
+        raise LoadError("The file has no text.", fix=cure)
 
 
-def _damaged(error: Exception) -> LoadError:
+def _whole(text: str) -> str:
+    """Return a text without halves of characters, which cannot be kept."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    return text
+
+
+def _told(error: Exception, ending: str, head: bytes, *, own: bool) -> LoadError:
+    """Return what a person is told of an error that a reader did not expect."""
+    if isinstance(error, OSError) and error.strerror:
+        return unreadable(error)
+    if own:
+        return LoadError(
+            f"The project's own loader of {ending} files failed: "
+            f"{type(error).__name__}: {str(error)[:DETAIL].rstrip('.')}.",
+            fix="correct the loader, or the file if the loader is right.",
+        )
+    mark = b"%PDF-" if ending == ".pdf" else b"PK" if ending in _ARCHIVES else b""
+    if mark not in head:
+        return LoadError(
+            f"The file is not {_NAMES[ending]}, although its ending is {ending}.",
+            fix="give it the ending of its format, or export it again.",
+        )
+    if "amplification" in str(error):  # both XML parsers say so of entities within entities
+        return LoadError(
+            "The file is made to overwhelm whatever reads it: a few words that stand for millions.",
+            fix="find out where it comes from; if it is sound, save it again in its own program.",
+        )
+    # what the readers of these say helps no person; the worker logs it
+    detail = f" ({str(error)[:DETAIL].rstrip('.')})" if ending not in _BINARY and str(error) else ""
     return LoadError(
-        f"The file is damaged or not what its ending says ({type(error).__name__}: {error}).",
+        f"The file is damaged, cut off or not what its ending says{detail}.",
         fix="open and save it again in its own program.",
     )
+
+
+def unreadable(error: OSError) -> LoadError:
+    """Return what a person is told of a file that the system does not let one read."""
+    if isinstance(error, FileNotFoundError):
+        return LoadError(
+            "The file cannot be read: it is not there any more.",
+            fix="if it was only moved, ingest again.",
+        )
+    cure = "give whoever ingests the right to read it, or exclude it from `sources`."
+    if not isinstance(error, PermissionError):
+        cure = "check the disk that it is on, and ingest again."
+    return LoadError(f"The file cannot be read: {error.strerror}.", fix=cure)
 
 
 def _format(path: Path, ending: str, head: bytes) -> str:

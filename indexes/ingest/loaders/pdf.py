@@ -92,6 +92,8 @@ def _blocks(
                 for block in _recognised(document, number):
                     read = True
                     yield block
+                if ocr.available():
+                    yield Block("", {"page": number})  # even without a text it took seconds
         pages_in_all = len(document)
     finally:
         document.close()
@@ -185,7 +187,11 @@ def _survey(pages: Sequence[_Page]) -> _Layout:
             sizes[line.size] += len(line.text)
     body = sizes.most_common(1)[0][0] if sizes else 0.0
     larger = sorted((size for size, n in sizes.items() if n and size > 1.05 * body), reverse=True)
-    return _Layout(larger, _running_lines([page.lines for page in pages]))
+    layout = _Layout(larger, _running_lines([page.lines for page in pages]))
+    if not any(layout.kept(page.lines) for page in pages):
+        # each page says one thing, in the same words but a number
+        return _Layout(larger, _running_lines([]))
+    return layout
 
 
 def _pages(document: Any) -> Iterator[_Page]:

@@ -48,7 +48,7 @@ def load_json(path: Path) -> Loaded:
         if error.msg == "Extra data" and _is_value(text.lstrip().partition("\n")[0]):
             return _lines_loaded(text.split("\n"), warnings)
         raise LoadError(
-            f"The file is not valid JSON: {error.msg} in line {error.lineno}, column {error.colno}.",
+            f"The file is not valid JSON: {error.msg.removesuffix(' starting at')} in line {error.lineno}, column {error.colno}.",
             fix="correct it there, or export it again.",
         ) from error
     except RecursionError as error:

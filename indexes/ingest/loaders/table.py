@@ -27,6 +27,7 @@ MAX_HEADER_ROWS = 2
 MAX_COLUMNS = 1024  # that a merged cell is taken to cover
 SAMPLE_ROWS = 50  # that tell a file's separator
 SEPARATORS = ",;\t|"
+LONGEST = 2**31 - 1  # characters of a cell: as many as the module takes
 PIECE = 2**20  # bytes of a sheet's XML looked at together
 OVERLAP = 2**14  # of them looked at again with the next: a formula has at most 8,192 characters
 
@@ -42,10 +43,15 @@ def load_xlsx(path: Path) -> Loaded:
     """Read a workbook, sheet by sheet and row by row; formulas give the values that were last saved."""
     import openpyxl
 
-    with warnings.catch_warnings(action="ignore"):  # of parts that have no text
-        workbook = openpyxl.load_workbook(path, data_only=True, read_only=True)
+    file = path.open("rb")  # of a path, openpyxl believes the ending
+    try:
+        with warnings.catch_warnings(action="ignore"):  # of parts that have no text
+            workbook = openpyxl.load_workbook(file, data_only=True, read_only=True)
+    except BaseException:
+        file.close()
+        raise
     told: list[str] = []
-    return Loaded(_sheets(workbook, told), warnings=told)
+    return Loaded(_sheets(workbook, file, told), warnings=told)
 
 
 def load_csv(path: Path) -> Loaded:
@@ -53,6 +59,7 @@ def load_csv(path: Path) -> Loaded:
     told: list[str] = []
     text = read_text(path, told)
     separator = _separator(text, path)
+    csv.field_size_limit(LONGEST)
     rows = csv.reader(_lines(text), delimiter=separator)
     if text.startswith(f"sep={separator}"):  # Excel's own way of naming it is no row of the table
         next(rows, None)
@@ -142,8 +149,8 @@ def _joined_header(rows: Sequence[Sequence[str]]) -> list[str]:
 # --- workbooks -----------------------------------------------------------------------------------
 
 
-def _sheets(workbook: Workbook, told: list[str]) -> Iterator[Block]:
-    with closing(workbook):
+def _sheets(workbook: Workbook, file: IO[bytes], told: list[str]) -> Iterator[Block]:
+    with file, closing(workbook):
         for sheet in workbook.worksheets:
             title = sheet.title
             merged, bare = _scan(sheet)
