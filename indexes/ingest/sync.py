@@ -32,6 +32,7 @@ Read = Callable[[Sequence[Work]], AsyncIterator[Found | None]]
 BATCH = 256  # chunks embedded and written together
 BATCH_REMOTE = 1024  # for a model over the network, which embeds several parts at a time
 DELETED = 1000  # documents named in one filter
+STAGGER = 0.5  # seconds after which another reader helps: starting one takes as long
 PATIENCE = 0.2  # seconds to wait for a batch to fill
 MOST_WORKERS = 4
 LOCKED = "waiting for another ingestion"
@@ -364,8 +365,9 @@ async def _read_all(
     waiting = iter(todo)
     queue: asyncio.Queue[Found | BaseException | None] = asyncio.Queue(8)
 
-    async def work_off(read: Callable[[Item], AsyncIterator[Part]]) -> None:
+    async def work_off(number: int, read: Callable[[Item], AsyncIterator[Part]]) -> None:
         try:
+            await asyncio.sleep(number * STAGGER)
             for work in waiting:
                 try:
                     async for part in read(work.item):
@@ -376,7 +378,7 @@ async def _read_all(
         except Exception as error:
             await queue.put(error)
 
-    tasks = [asyncio.create_task(work_off(read)) for read in readers]
+    tasks = [asyncio.create_task(work_off(number, read)) for number, read in enumerate(readers)]
     try:
         running = len(tasks)
         while running:

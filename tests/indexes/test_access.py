@@ -281,7 +281,7 @@ async def answers(
     """Return a registry's answers to questions of all kinds, and their scores."""
     told: list[Any] = [
         await registry.outlines(principal=principal),
-        await registry.documents(principal=principal),
+        [{**one, "synced": ""} for one in await registry.documents(principal=principal)],
         await registry.mentioning("bearing noise", principal=principal),
     ]
     scores: list[float] = []

@@ -356,7 +356,7 @@ async def test_passages_have_the_agreed_form(registry: Registry) -> None:
     }  # fmt: skip
     assert passage["title"] == "招标采购管理办法"
     assert passage["uri"] == "docs/policy/bidding.md"
-    assert passage["location"]["article"] == "第一条"
+    assert passage["location"]["article"] == "第二条"
 
 
 @pytest.mark.parametrize("k", [1, 2, 3])
