@@ -6,8 +6,8 @@ import asyncio
 import json
 import time
 import uuid
-from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
+from contextlib import AsyncExitStack, aclosing, asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Self, TypedDict, cast
 
@@ -144,40 +144,48 @@ class Waypost:
         await self._learn_titles()
         return report
 
-    async def watch(self, progress: Progress | None = None) -> AsyncIterator[SyncReport]:
+    async def watch(
+        self, progress: Progress | None = None, confirm: Confirm | None = None
+    ) -> AsyncGenerator[SyncReport, None]:
         """Keep the store in line with the sources, and the router with their titles.
 
         Args:
             progress: told (what is being done, done, of how many).
+            confirm: asked before much is embedded over a network; without it nobody is.
 
         Yields:
             A report of every ingestion that changed something. It ends when waypost.toml changes.
         """
-        async for report in self.registry.watch(progress):
-            await self._learn_titles()
-            yield report
+        async with aclosing(self.registry.watch(progress, confirm)) as reports:
+            async for report in reports:
+                await self._learn_titles()
+                yield report
 
     async def _learn_titles(self) -> None:
-        self._router = None
-        await self.router()
+        made = await self._make_router()
+        async with self._lock:
+            self._router = made  # until then the one before it answers
 
     async def router(self) -> Router:
         """Return the router, fitted on the project's examples."""
         async with self._lock:
             if self._router is None:
-                classifier = LocalClassifier(
-                    await self._targets(),
-                    [
-                        *self.settings.routing.none,
-                        *self._lines(self.settings.routing.none_file, "none_file"),
-                    ],
-                    self.registry.embedder,
-                    self.project / self.settings.store.path / "cache" / "router.json",
-                )
-                await classifier.prepare()
-                await classifier.fit(self._describe_for_fitting)
-                self._router = Router(classifier)
+                self._router = await self._make_router()
             return self._router
+
+    async def _make_router(self) -> Router:
+        classifier = LocalClassifier(
+            await self._targets(),
+            [
+                *self.settings.routing.none,
+                *self._lines(self.settings.routing.none_file, "none_file"),
+            ],
+            self.registry.embedder,
+            self.project / self.settings.store.path / "cache" / "router.json",
+        )
+        await classifier.prepare()
+        await classifier.fit(self._describe_for_fitting)
+        return Router(classifier)
 
     async def _describe_for_fitting(self, text: str) -> Question:
         return await describe(text, Context(self._resources), unrestricted=True)

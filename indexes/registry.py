@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import aclosing, asynccontextmanager
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, aclosing, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
+from indexes import log
 from indexes.access import permits, visible_to
 from indexes.base import Index, Query, Schema, Source, Store
 from indexes.embeddings import CachedEmbedder, EmbeddingCache, make_embedder
 from indexes.embeddings.cache import SHIPPED
-from indexes.errors import UnknownIndexError, UsageError
+from indexes.errors import ConfigurationError, UnknownIndexError, UsageError, WaypostError
 from indexes.filters import compile_where
 from indexes.fusion import merge_by_rank, scaled
 from indexes.ingest.documents import Documents, load_sources
@@ -118,7 +119,9 @@ class Registry:
             StoreSchemaError: the store was made with another version or embedding model.
         """
         folder = Path(project)
-        known = settings or load_settings(folder, Settings)
+        known = settings
+        if known is None:
+            known = await asyncio.to_thread(load_settings, folder, Settings)
         state = folder / known.store.path
         cache = EmbeddingCache(state / "cache" / "embeddings.db", folder / SHIPPED)
         models = {known.models.embedding, *(model_of(index, known) for index in known.index)}
@@ -286,6 +289,14 @@ class Registry:
         [count] = await self.store.count("chunks", [Filter()])
         return count
 
+    def alone(self, progress: Progress | None = None) -> AbstractAsyncContextManager[None]:
+        """Keep the project's other ingestions out, as every ingestion does.
+
+        Args:
+            progress: told that another one is waited for.
+        """
+        return ingesting(self.project / self.settings.store.path, progress)
+
     async def sync(
         self,
         only: Sequence[Path] = (),
@@ -306,7 +317,7 @@ class Registry:
             EmbeddingError: an embedding model failed; what is done is kept.
         """
         sources = [] if only else await asyncio.to_thread(load_sources, self.project, self.settings)
-        async with ingesting(self.project / self.settings.store.path, progress):
+        async with self.alone(progress):
             report, others = await sync_files(
                 self.project,
                 self.settings,
@@ -335,35 +346,57 @@ class Registry:
             UnknownIndexError: there is no such index.
             ConfigurationError: it is no source, or has the name of another kind of documents.
         """
-        async with ingesting(self.project / self.settings.store.path, progress):
+        async with self.alone(progress):
             return await self._documents.sync(index, source, progress)
 
-    async def watch(self, progress: Progress | None = None) -> AsyncIterator[SyncReport]:
+    async def watch(
+        self, progress: Progress | None = None, confirm: Confirm | None = None
+    ) -> AsyncGenerator[SyncReport, None]:
         """Keep the store in line with files and sources: yield a report whenever something changed.
 
-        It begins with a full look, and looks at the sources that are not files every minute. It ends
-        when waypost.toml changes: open the project anew then.
+        It begins with a full look, and looks at sources that are not files every minute. What fails
+        and may pass (a model over the network, access.toml half written) is logged, and tried again
+        at the next change. It ends when waypost.toml changes: open the project anew then.
 
         Args:
             progress: told (what is being done, done, of how many).
+            confirm: asked before much is embedded over a network; without it nobody is.
         """
+        told: dict[str, str] = {}
+        missed = False
         async with aclosing(changes(self.project, self.settings)) as found:
             async for paths in found:
-                report = await self.sync(paths, progress)
-                if any(report[key] for key in ("added", "updated", "deleted", "failed")):
+                only = [] if missed else paths
+                try:
+                    report = await self.sync(only, progress, confirm)
+                except WaypostError as error:
+                    if not error.retryable and not isinstance(error, ConfigurationError):
+                        raise
+                    log.warning("watch.failed", code=error.code, fix=error.fix)
+                    missed = True
+                    continue
+                missed = False
+                failed = {one["path"]: one["error"] for one in report["failed"]}
+                new = any(told.get(path) != error for path, error in failed.items())
+                told = {**told, **failed} if only else failed
+                if new or report["added"] or report["updated"] or report["deleted"]:
                     yield report
 
     async def failures(
         self, *, index: str | None = None, principal: Principal | None
     ) -> list[Failure]:
-        """Return the documents that could not be read, as far as `principal` may see their places."""
+        """Return the documents that could not be read, as far as `principal` may see them."""
         where = Filter() if index is None else Filter((AnyOf("index", (index,)),))
-        hits = await self.store.scroll("documents", where, ("document", "error", "place"))
+        fields = ("document", "error", "place", "access", "own_access")
+        hits = await self.store.scroll("documents", where, fields)
         return sorted(
             (
                 {"path": str(hit.payload["document"]), "error": str(hit.payload["error"])}
                 for hit in hits
-                if hit.payload.get("error") and permits(hit.payload["place"], principal)
+                if hit.payload.get("error")
+                and permits(
+                    hit.payload["access" if hit.payload.get("own_access") else "place"], principal
+                )
             ),
             key=lambda failure: failure["path"],
         )

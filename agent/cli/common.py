@@ -34,6 +34,7 @@ __all__ = [
 ]
 
 T = TypeVar("T")
+_BARS: list[Any] = []  # those on the screen
 Project = Annotated[
     Path, typer.Option("--project", "-p", help="The project's folder.", show_default="current")
 ]
@@ -123,13 +124,17 @@ def progress_bar() -> Iterator[Callable[[str, int, int], None]]:
         transient=True,
     ) as bars:
         tasks: dict[str, Any] = {}
+        _BARS.append(bars)
 
         def told(what: str, done: int, total: int) -> None:
             if what not in tasks:
                 tasks[what] = bars.add_task(what, total=total or None)
             bars.update(tasks[what], completed=done, total=total or None)
 
-        yield told
+        try:
+            yield told
+        finally:
+            _BARS.remove(bars)
 
 
 def may_embed(estimates: Sequence[Estimate]) -> bool:
@@ -148,7 +153,13 @@ def may_embed(estimates: Sequence[Estimate]) -> bool:
             f"To be embedded over the network: {told}.",
             fix="agree with `waypost ingest --yes`, or raise [ingest] confirm_tokens.",
         )
-    return typer.confirm(f"Embed {told}?", err=True)
+    for bars in _BARS:
+        bars.stop()  # it would draw over the question
+    try:
+        return typer.confirm(f"Embed {told}?", err=True)
+    finally:
+        for bars in _BARS:
+            bars.start()
 
 
 async def ensure_ingested(waypost: Waypost) -> None:

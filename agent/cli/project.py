@@ -76,7 +76,7 @@ async def _ingest(paths: list[Path], project: Path, watch: bool, yes: bool, as_j
                 return
             if not as_json:
                 typer.echo("Following changes; Ctrl-C ends it.", err=True)
-            async for report in waypost.watch():
+            async for report in waypost.watch(confirm=confirm):
                 _tell(report, as_json)
         # waypost.toml has changed: open the project anew
 

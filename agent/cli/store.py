@@ -54,7 +54,7 @@ async def _copy(to: str, collection: str, project: Path, as_json: bool) -> None:
     place = (other.store.url, other.store.collection) if other.store.url else ("", "")
     if place == ((known.store.url, known.store.collection) if known.store.url else ("", "")):
         raise UsageError("The project's store is there already.", fix="name another place.")
-    async with Registry.open(project, known) as registry:
+    async with Registry.open(project, known) as registry, registry.alone():
         target = await open_store(project, other, registry.schema)
         try:
             name = hashlib.sha256(f"{place}".encode()).hexdigest()[:12]
@@ -88,7 +88,7 @@ async def _backup(file: Path, project: Path, as_json: bool) -> None:
     from indexes import Registry
     from indexes.transfer import backup as back_up
 
-    async with Registry.open(project) as registry:
+    async with Registry.open(project) as registry, registry.alone():
         with progress_bar() as told:
             counts = await back_up(registry.store, registry.schema, file, told)
     if as_json:
@@ -114,7 +114,7 @@ async def _restore(file: Path, replace: bool, project: Path, as_json: bool) -> N
     from indexes import Registry
     from indexes.transfer import restore as fill
 
-    async with Registry.open(project) as registry:
+    async with Registry.open(project) as registry, registry.alone():
         with progress_bar() as told:
             counts = await fill(
                 file, registry.store, registry.schema, replace=replace, progress=told

@@ -48,7 +48,7 @@ class EmbeddingCache:
 
     def __init__(self, path: Path, shipped: Path | None = None) -> None:
         self._path = path
-        self._shipped = shipped if shipped is not None and shipped.exists() else None
+        self._shipped = shipped
         self._told: set[tuple[Path, str]] = set()
 
     def get(self, keys: Sequence[bytes]) -> dict[bytes, NDArray[np.float32]]:

@@ -78,15 +78,15 @@ class LocalEmbedder:
         def embed(position: int) -> None:
             out[position] = model.passage(texts[position])
 
-        with ThreadPoolExecutor(os.cpu_count() or 1, "embed") as pool:
-            for step, job in enumerate(
-                asyncio.as_completed(
-                    [loop.run_in_executor(pool, embed, i) for i in range(len(texts))]
-                )
-            ):
+        pool = ThreadPoolExecutor(os.cpu_count() or 1, "embed")
+        try:
+            jobs = [loop.run_in_executor(pool, embed, i) for i in range(len(texts))]
+            for step, job in enumerate(asyncio.as_completed(jobs)):
                 await job
                 if progress is not None:
                     progress(step + 1)
+        finally:
+            pool.shutdown(wait=False, cancel_futures=True)  # waiting would stop the event loop
         return out
 
     async def close(self) -> None:

@@ -139,6 +139,10 @@ class _Walk:
             done.append(base)
             if ".." in PurePosixPath(base).parts or base.startswith("/"):
                 self._fail(base, "The pattern leads out of the project.")
+            elif os.path.realpath(self._project / base) != os.path.normpath(
+                os.path.join(self._root, base)
+            ):
+                self._fail(base, f"The folder is a link, which is not followed. Fix: {COPY}")
             else:
                 yield from self._below(base)
 
@@ -178,11 +182,8 @@ class _Walk:
         """Return why what fits a pattern is no file to be read; "" if it is one."""
         if not _is_text(entry.name):
             return f"The file's name is not valid UTF-8. Fix: {RENAME}"
-        if entry.is_symlink():
-            if not os.path.realpath(entry.path).startswith(f"{self._root}{os.sep}"):
-                return f"The file is a link out of the project. Fix: {COPY}"
-            if entry.is_dir():
-                return f"It is a link to a folder, which is not followed. Fix: {COPY}"
+        if entry.is_symlink():  # its target may be a secret, or have another access list
+            return f"It is a link, which is not followed. Fix: {COPY}"
         if entry.is_file():
             return ""
         return f"It is no file but a device, a pipe, a socket or a link to nothing. Fix: {REMOVE}"
@@ -235,14 +236,13 @@ class _Digests:
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
             self._open(path)
-        except sqlite3.DatabaseError:  # damaged: it is only a cache
-            path.unlink(missing_ok=True)
-            self._open(path)
+        except sqlite3.DatabaseError:  # damaged, locked or full: it is only a cache
+            self._open(None)
         self._seen: dict[str, tuple[Stat, str]] = {}
         self._new: set[str] = set()
 
-    def _open(self, path: Path) -> None:
-        self._database = sqlite3.connect(path, timeout=10)
+    def _open(self, path: Path | None) -> None:
+        self._database = sqlite3.connect(path or ":memory:", timeout=10)
         self._database.execute("PRAGMA journal_mode=WAL")
         self._database.execute(
             "CREATE TABLE IF NOT EXISTS files (name TEXT PRIMARY KEY, size INT, modified INT, "
@@ -279,7 +279,7 @@ class _Digests:
     def save(self, *, complete: bool) -> None:
         """Remember what was looked at; if that was everything, forget the rest."""
         gone = [(name,) for name in self._known if name not in self._seen] if complete else []
-        with self._database:
+        with suppress(sqlite3.OperationalError), self._database:  # a full disk: only a cache
             self._database.executemany("DELETE FROM files WHERE name = ?", gone)
             self._database.executemany(
                 "INSERT OR REPLACE INTO files VALUES (?, ?, ?, ?, ?, ?)",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from pathlib import Path
 
@@ -20,6 +21,7 @@ __all__ = ["ADDED", "Reading", "check_source", "load_source", "load_sources", "v
 
 ADDED = "added"  # the source of documents that an app adds
 READ = 100  # documents that are read together
+PATIENCE = 600.0  # seconds for the ids, and for each document: a dead connection would bar others
 
 
 def load_sources(project: Path, settings: Settings) -> list[tuple[str, Source]]:
@@ -85,7 +87,8 @@ async def versions_of(source: Source) -> Mapping[str, str]:
         LoadError: the source failed, or what it returns is unusable.
     """
     try:
-        versions = await source.versions()
+        async with asyncio.timeout(PATIENCE):
+            versions = await source.versions()
     except Exception as error:
         raise _broken(source, error) from error
     if not isinstance(versions, Mapping):
@@ -147,7 +150,13 @@ class Reading:
             LoadError: it failed, or what it delivers is no document.
         """
         try:
-            async for document in self._source.read(ids):
+            found = aiter(self._source.read(ids))
+            while True:
+                try:
+                    async with asyncio.timeout(PATIENCE):
+                        document = await anext(found)
+                except StopAsyncIteration:
+                    return
                 if not isinstance(document, Document):
                     raise LoadError(f"Its `read` delivered {type(document).__name__!r}.")
                 if isinstance(document.id, str):
@@ -166,7 +175,7 @@ class Reading:
 
 
 def _broken(source: Source, error: Exception) -> LoadError:
-    log.warning("source.failed", source=source.name, error=f"{type(error).__name__}: {error}")
+    log.warning("source.failed", source=source.name, error=type(error).__name__)
     return LoadError(
         f"The source failed ({type(error).__name__}: {error}).",
         fix="what was read is kept and nothing was deleted for it; ingest again when it works.",

@@ -11,12 +11,13 @@ from contextlib import aclosing, asynccontextmanager, suppress
 from pathlib import Path
 
 from indexes import log
-from indexes.base import Change, SetPayload, Store
+from indexes.base import Change, SetPayload, Store, document_id
 from indexes.embeddings import CachedEmbedder
 from indexes.errors import LoadError, StoreError, UsageError
 from indexes.ingest.estimate import Confirm, estimate
 from indexes.ingest.files import scan
 from indexes.ingest.items import FILES, Item, Part, Recipe, shape_of
+from indexes.ingest.loaders import reader_versions
 from indexes.ingest.worker import Setup
 from indexes.ingest.workers import Worker
 from indexes.ingest.writing import KNOWN, Known, Work, Writer, complete_versions, removal, where
@@ -31,7 +32,7 @@ Found = tuple[Work, Part | LoadError]
 Read = Callable[[Sequence[Work]], AsyncIterator[Found | None]]
 BATCH = 256  # chunks embedded and written together
 BATCH_REMOTE = 1024  # for a model over the network, which embeds several parts at a time
-DELETED = 1000  # documents named in one filter
+MANY = 1000  # documents named in one filter
 STAGGER = 0.5  # seconds after which another reader helps: starting one takes as long
 PATIENCE = 0.2  # seconds to wait for a batch to fill
 MOST_WORKERS = 4
@@ -132,21 +133,24 @@ async def sync_files(
         recipes[index.name] = recipe, shape_of(recipe, embedders[recipe.model].name)
     found = await asyncio.to_thread(scan, project, settings, recipes, only)
 
+    within = await asyncio.to_thread(_within, project, settings, only)
+    inside = await asyncio.to_thread(_inside, project, only)
+
     def looked_at(known: Known) -> bool:
         document = str(known["document"])
-        return (not only or _inside(project / document, only)) and not any(
+        return inside(document) and not any(
             not folder or document.startswith(f"{folder}/") for folder in found.unseen
         )
 
-    workers = _workers(project, settings)
-    ingestion = Ingestion(settings, store, embedders, progress, confirm)
+    workers = await asyncio.to_thread(_workers, project, settings)
+    ingestion = Ingestion(settings, store, embedders, progress, confirm, again=bool(only))
     ingestion.report["failed"] += found.failed
 
     def read(todo: Sequence[Work]) -> AsyncIterator[Found | None]:
         return _read_all(todo, [worker.read for worker in workers[: len(todo)]])
 
     try:
-        await ingestion.run(FILES, found.items, Filter(), looked_at, read)
+        await ingestion.run(FILES, found.items, within, looked_at, read)
     finally:
         for worker in workers:
             await asyncio.to_thread(worker.close)
@@ -175,6 +179,7 @@ class Ingestion:
         embedders: the embedding models by the names that the settings give them.
         progress: told what is being done and how far it is.
         confirm: asked before more is embedded over a network than the settings allow unasked.
+        again: whether to try again what failed as it is now.
     """
 
     def __init__(
@@ -184,7 +189,10 @@ class Ingestion:
         embedders: Mapping[str, CachedEmbedder],
         progress: Progress | None,
         confirm: Confirm | None = None,
+        *,
+        again: bool = False,
     ) -> None:
+        self._again = again
         self.report = empty_report()
         self.others: Sequence[Known] = ()  # what is stored of other sources
         self._embedders = embedders
@@ -221,6 +229,7 @@ class Ingestion:
             read: yields the parts of documents; None when it has none for the moment.
         """
         started = time.perf_counter()
+        await asyncio.to_thread(reader_versions)  # once: it looks at files
         stored = await self._store.scroll("documents", within, KNOWN)
         known: dict[tuple[str, str], Known] = {
             (str(hit.payload["index"]), str(hit.payload["document"])): hit.payload
@@ -276,7 +285,9 @@ class Ingestion:
         self._told("estimating", 0, 0)
         async with aclosing(read(todo)) as found:  # type: ignore[type-var]
             estimates = await estimate(found, self._embedders)
-        if sum(one["tokens"] for one in estimates) > self._unasked and not confirm(estimates):
+        if sum(one["tokens"] for one in estimates) > self._unasked and not (
+            await asyncio.to_thread(confirm, estimates)
+        ):
             raise UsageError("Nothing was embedded.", fix="ingest less, or agree to it.")
 
     def _differs(self, item: Item, known: Mapping[tuple[str, str], Known]) -> bool:
@@ -287,7 +298,11 @@ class Ingestion:
         if _is_same(item, before):
             self.report["unchanged"] += 1
             return False
-        if before.get("failed") == self._writer.failure_of(item) and item.content:
+        if (
+            not self._again
+            and before.get("failed") == self._writer.failure_of(item)
+            and item.content
+        ):
             self.report["failed"].append({"path": item.document, "error": str(before["error"])})
             return False
         return True
@@ -332,14 +347,14 @@ class Ingestion:
         for index, document in gone:
             by_index.setdefault(index, []).append(document)
         for index, documents in by_index.items():
-            which = where(index, *documents)
-            await self._store.apply(removal(which))
+            for start in range(0, len(documents), MANY):
+                await self._store.apply(removal(where(index, *documents[start : start + MANY])))
         self.report["deleted"] += sum(bool(one.get("version")) for one in gone.values())
 
 
 def _is_same(item: Item, known: Known) -> bool:
     """Say whether a document is stored as it is now, without a note that it could not be read."""
-    return known["digest"] == item.digest and not known.get("failed")
+    return known["digest"] == item.digest and not known.get("error")
 
 
 def _match_renamed(todo: Sequence[Work], gone: dict[tuple[str, str], Known]) -> None:
@@ -352,10 +367,12 @@ def _match_renamed(todo: Sequence[Work], gone: dict[tuple[str, str], Known]) -> 
     for work in todo:
         if work.known is not None and work.known.get("version"):
             continue
-        key = by_content.pop((work.item.recipe.index, work.item.content), None)
-        if key is not None:
+        content = work.item.recipe.index, work.item.content
+        key = by_content.get(content)
+        # where fewer may see it, it goes at once: writing the new one may fail
+        if key is not None and set(gone[key]["access"]) <= set(work.item.place):
             work.renamed_from = key[1]
-            del gone[key]
+            del gone[key], by_content[content]
 
 
 async def _read_all(
@@ -363,7 +380,7 @@ async def _read_all(
 ) -> AsyncIterator[Found | None]:
     """Yield the parts of all documents as they come, and None whenever none came for a while."""
     waiting = iter(todo)
-    queue: asyncio.Queue[Found | BaseException | None] = asyncio.Queue(8)
+    queue: asyncio.Queue[Found | Exception] = asyncio.Queue(8)
 
     async def work_off(number: int, read: Callable[[Item], AsyncIterator[Part]]) -> None:
         try:
@@ -374,25 +391,22 @@ async def _read_all(
                         await queue.put((work, part))
                 except LoadError as error:
                     await queue.put((work, error))
-            await queue.put(None)
         except Exception as error:
             await queue.put(error)
 
     tasks = [asyncio.create_task(work_off(number, read)) for number, read in enumerate(readers)]
     try:
-        running = len(tasks)
-        while running:
+        open_ = len(todo)
+        while open_:
             try:
                 found = await asyncio.wait_for(queue.get(), PATIENCE)
             except TimeoutError:
                 yield None
                 continue
-            if isinstance(found, BaseException):
+            if isinstance(found, Exception):
                 raise found
-            if found is None:
-                running -= 1
-            else:
-                yield found
+            open_ -= isinstance(found[1], LoadError) or found[1].document is not None
+            yield found
     finally:
         for task in tasks:
             task.cancel()
@@ -416,6 +430,25 @@ async def _batches(found: AsyncIterator[Found | None], most: int) -> AsyncIterat
         yield batch
 
 
-def _inside(path: Path, only: Sequence[Path]) -> bool:
-    real = os.path.abspath(path)  # without "..", and links as they are
-    return any(Path(real).is_relative_to(os.path.abspath(one)) for one in only)
+def _inside(project: Path, only: Sequence[Path]) -> Callable[[str], bool]:
+    """Return what says whether a document lies in one of some files and folders, or is one."""
+    root = os.path.abspath(project)
+    wanted = [os.path.abspath(one) for one in only]  # without "..", and links as they are
+
+    def inside(document: str) -> bool:
+        path = f"{root}{os.sep}{document}"
+        return not wanted or any(
+            path == one or path.startswith(f"{one}{os.sep}") or one == root for one in wanted
+        )
+
+    return inside
+
+
+def _within(project: Path, settings: Settings, only: Sequence[Path]) -> Filter:
+    """Return the filter of the stored documents that a look at some files can concern."""
+    if not only or not all(one.is_file() for one in only):
+        return Filter()  # what is no file may have been a folder
+    root = os.path.abspath(project)
+    names = [os.path.relpath(os.path.abspath(one), root).replace(os.sep, "/") for one in only]
+    ids = [document_id(index.name, name) for index in settings.index for name in names]
+    return Filter((Ids(tuple(ids)),))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import AsyncGenerator, Sequence
+from importlib import import_module
 from pathlib import Path
 
 from indexes.ingest.lists import FILE_NAME as ACCESS
@@ -25,35 +26,38 @@ async def changes(project: Path, settings: Settings) -> AsyncGenerator[Sequence[
         project: the project's folder.
         settings: its settings.
     """
-    from watchfiles import Change, awatch
-
-    root = Path(os.path.abspath(project))  # noqa: ASYNC240 - touches no file
+    watchfiles = await asyncio.to_thread(import_module, "watchfiles")
+    root = await asyncio.to_thread(lambda: Path(os.path.abspath(project)))
     state = root / settings.store.path
 
-    def counts(_: Change, name: str) -> bool:
+    def counts(_: object, name: str) -> bool:
         path = Path(name)
         if path.is_relative_to(state):
             return False
         return not any(part.startswith((".", "~$")) for part in path.relative_to(root).parts)
 
-    watcher = awatch(
-        root,
-        watch_filter=counts,
-        debounce=BURST,
-        step=QUIET,
-        rust_timeout=SOURCES * 1000,
-        yield_on_timeout=bool(settings.source),
-    )
+    clock = asyncio.get_running_loop().time
+    watcher = watchfiles.awatch(root, watch_filter=counts, debounce=BURST, step=QUIET)
     waiting = asyncio.ensure_future(anext(watcher))
     await asyncio.sleep(0)  # it watches from here on, so that the first look misses nothing
+    due = clock() + SOURCES
     try:
         yield []
         while True:
-            paths = sorted({Path(name) for _, name in await waiting})
+            await asyncio.wait(
+                {waiting}, timeout=max(0, due - clock()) if settings.source else None
+            )
+            if not waiting.done():
+                due = clock() + SOURCES
+                yield []
+                continue
+            paths = sorted({Path(name) for _, name in waiting.result()})
             waiting = asyncio.ensure_future(anext(watcher))
             if root / SETTINGS in paths:
                 return
-            yield [] if root / ACCESS in paths else paths
+            # another list may concern every file, and a loader of the project's own many
+            every = any(one == root / ACCESS or one.parent == root for one in paths)
+            yield [] if every else paths
     finally:
         waiting.cancel()
         await asyncio.gather(waiting, return_exceptions=True)

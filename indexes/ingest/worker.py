@@ -73,8 +73,8 @@ def _serve(setup: Setup, asked: BinaryIO, out: BinaryIO) -> None:
     reader = _Reader(setup)
     while (message := read_frame(asked)) is not None:
         item = Item(**{**message, "recipe": Recipe(**message["recipe"])})
-        reader.prepare(item)
         try:
+            reader.prepare(item)
             for part in _timed(reader.parts(item), setup.seconds):
                 _answer(out, part)
         except MemoryError:
@@ -86,7 +86,10 @@ def _serve(setup: Setup, asked: BinaryIO, out: BinaryIO) -> None:
             if error.__cause__ is not None:
                 traceback.print_exception(error.__cause__)
             told = {"error": _sound(error.message), "fix": _sound(error.fix)}
-            _answer(out, {**told, "retryable": error.retryable})
+            again = error.retryable or not isinstance(
+                error, LoadError
+            )  # it is not the file's fault
+            _answer(out, {**told, "retryable": again})
         except BrokenPipeError:
             raise  # who asked has gone
         except BaseException as error:  # a loader may raise what is no Exception, even SystemExit

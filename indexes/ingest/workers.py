@@ -19,6 +19,8 @@ from indexes.stores.wire import as_point, frame, read_frame
 
 __all__ = ["Worker"]
 
+LOG_BYTES = 2**20  # of what libraries say; then it begins anew
+
 
 class Worker:
     """A process that reads files; it is started for the first one, and anew after a crash.
@@ -114,9 +116,15 @@ class Worker:
 
     def _started(self) -> subprocess.Popen[bytes]:
         self._log.parent.mkdir(parents=True, exist_ok=True)
-        with self._log.open("ab") as log:
+        with open(os.open(self._log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600), "ab") as log:
+            if log.tell() > LOG_BYTES:
+                log.truncate(0)
             process = python_process(
-                "indexes.ingest.worker", stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log
+                "indexes.ingest.worker",
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=log,
+                secrets=False,
             )
         assert process.stdin is not None
         process.stdin.write(frame(self._setup))

@@ -24,6 +24,7 @@ from indexes import log
 from indexes.base import Change, Delete, Embedder, Hit, Point, SetPayload, Store, Upsert, Vector
 from indexes.errors import LoadError
 from indexes.ingest.items import Item, Part
+from indexes.ingest.loaders import reader_versions
 from indexes.ingest.points import stub
 from indexes.stores.common import UPSERT
 from indexes.types import AnyOf, Filter, Ids, SyncReport
@@ -220,7 +221,7 @@ class Writer:
     def _broken_off(self, work: Work, error: LoadError) -> list[Change]:
         """Return what leaves a document as it was, with a note of why."""
         self._report["failed"].append({"path": work.item.document, "error": str(error)})
-        log.info("document.failed", document=work.item.document, error=error.message)
+        log.info("document.failed", document=work.item.document, code=error.code)
         again = "" if error.retryable else self.failure_of(work.item)
         note = {"error": str(error), "failed": again}
         changes: list[Change] = []
@@ -238,7 +239,8 @@ class Writer:
 
     def failure_of(self, item: Item) -> str:
         """Return what a failed attempt depended on: with the same, another one fails too."""
-        return hashlib.sha256(f"{item.digest}{self._limits}".encode()).hexdigest()
+        state = f"{item.digest}{self._limits}{reader_versions()}"
+        return hashlib.sha256(state.encode()).hexdigest()
 
 
 def where(index: str, *documents: str) -> Filter:

@@ -24,7 +24,7 @@ __all__ = [
     "rarities",
 ]
 
-SCHEMA_VERSION = 2  # of what points are made of; a store of another version is filled anew
+SCHEMA_VERSION = 3  # of what points are made of; a store of another version is filled anew
 UPSERT = 256  # points written at once
 
 

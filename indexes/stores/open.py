@@ -12,7 +12,9 @@ from indexes.stores.shared import SharedStore
 
 __all__ = ["model_of", "open_store", "schema_of", "space_of"]
 
-FIELDS: Mapping[str, Kind] = {"index": "keyword", "document": "keyword", "access": "keyword"}
+FIELDS: Mapping[str, Kind] = dict.fromkeys(
+    ("index", "document", "access", "source", "origin"), "keyword"
+)
 
 
 def model_of(index: IndexSettings, settings: Settings) -> str:

@@ -61,7 +61,7 @@ from indexes.types import Condition, Filter, Ids, Range
 __all__ = ["QdrantStore", "connect"]
 
 OLDEST = (1, 19)  # the first server that counts inverse document frequencies over a filter
-REQUEST_BYTES = 16 * 2**20  # of a write; a server takes 32 MiB
+REQUEST_BYTES = 28 * 2**20  # of a write; a server takes 32 MiB
 PAGE = 1000
 OVERSAMPLING = 4.0  # with turbo4, recall 1.0 in trials
 LATER = {429, 502, 503, 504}  # states of a server that may answer soon

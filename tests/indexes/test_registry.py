@@ -205,17 +205,28 @@ async def test_hidden_and_lock_files_are_no_sources(tmp_path: Path) -> None:
     assert counts(await ingest(make(tmp_path / "p", files=files))) == (1, 0, 0, 0)
 
 
-async def test_links_out_of_the_project_are_refused(tmp_path: Path) -> None:
-    """A link cannot bring in a file from outside, one inside the project can be followed."""
-    project = make(tmp_path / "p", files={"docs/policy/a.md": "甲文", "docs/b.md": "乙文"})
+@pytest.mark.parametrize("target", ["../outside.md", "waypost.toml", "docs/finance/secret.md"])
+async def test_links_are_not_followed(tmp_path: Path, target: str) -> None:
+    """A link brings in no file from outside, no settings, and none that fewer people may see."""
+    files = {"docs/policy/a.md": "甲文", "docs/finance/secret.md": "内部的秘密"}
+    project = make(tmp_path / "p", files=files)
     (tmp_path / "outside.md").write_text("外面的秘密", encoding="utf-8")
-    (project / "docs/policy/out.md").symlink_to(tmp_path / "outside.md")
-    (project / "docs/policy/in.md").symlink_to(project / "docs/b.md")
+    (project / "docs/policy/link.md").symlink_to(project / target)
     report = await ingest(project)
     assert counts(report) == (2, 0, 0, 0)
-    assert [failure["path"] for failure in report["failed"]] == ["docs/policy/out.md"]
+    assert [failure["path"] for failure in report["failed"]] == ["docs/policy/link.md"]
     async with Registry.open(project) as registry:
-        assert "秘密" not in str(await registry.search("外面的秘密"))
+        assert "秘密" not in str(await registry.search("秘密"))
+
+
+async def test_linked_folders_are_not_followed(tmp_path: Path) -> None:
+    """A pattern that begins in a linked folder finds nothing there, and that is told."""
+    project = make(tmp_path / "p", files={"elsewhere/a.md": "甲文"})
+    (project / "docs").mkdir(exist_ok=True)
+    (project / "docs/policy").symlink_to(project / "elsewhere")
+    report = await ingest(project)
+    assert counts(report) == (0, 0, 0, 0)
+    assert [failure["path"] for failure in report["failed"]] == ["docs/policy"]
 
 
 async def test_interrupted_ingestion_is_healed(project: Path, embedded: list[str]) -> None:

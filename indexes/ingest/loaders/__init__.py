@@ -5,7 +5,10 @@ from __future__ import annotations
 import importlib
 import zipfile
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import replace
+from functools import cache
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +16,7 @@ from indexes.base import Loaded, Loader
 from indexes.errors import LoadError
 from indexes.types import Block
 
-__all__ = ["LOADERS", "MAX_BYTES", "load", "supported", "unreadable"]
+__all__ = ["LOADERS", "MAX_BYTES", "load", "reader_versions", "supported", "unreadable"]
 
 MAX_BYTES = 64 * 2**20  # of a file, if the settings say nothing else
 HEAD = 4096  # bytes that tell a file's format
@@ -23,6 +26,10 @@ DETAIL = 200  # characters of an error that are shown
 EMPTY = "write something into it, or exclude it from `sources`."
 RECOGNISE = "if its pages are images, run text recognition on it first."
 
+READERS = (
+    "waypost", "pypdfium2", "python-docx", "python-pptx", "openpyxl", "lxml", "pyromark",
+    "selectolax", "tree-sitter", "rapidocr", "onnxruntime",
+)  # fmt: skip
 _CODE = "code:load_code"
 LOADERS: Mapping[str, str] = {  # the module in this package and its function, by a file's ending
     ".pdf": "pdf:load_pdf",
@@ -56,6 +63,16 @@ _NAMES = {
     ".xlsx": "an Excel file",
     ".pptx": "a PowerPoint file",
 }
+
+
+@cache
+def reader_versions() -> str:
+    """Return the versions of what reads files: what failed with one may succeed with another."""
+    found = []
+    for name in READERS:
+        with suppress(metadata.PackageNotFoundError):
+            found.append(f"{name} {metadata.version(name)}")
+    return ", ".join(found)
 
 
 def supported(path: Path, own: Mapping[str, Loader] | None = None) -> bool:
