@@ -81,7 +81,11 @@ def run(command: list[str], folder: Path) -> str:
     return done.stdout
 
 
-@pytest.mark.parametrize("readme", READMES, ids=lambda path: path.name)
+@pytest.mark.parametrize(
+    "readme",
+    [READMES[0], *(pytest.param(one, marks=pytest.mark.slow) for one in READMES[1:])],
+    ids=lambda path: path.name,
+)
 def test_commands(readme: Path, folder: Path) -> None:
     """Every waypost command of the README succeeds and prints something."""
     shutil.rmtree(folder / "my_project", ignore_errors=True)
@@ -125,6 +129,7 @@ def follow(guide: Path, folder: Path) -> tuple[dict[str, str], int]:
     return printed, snippets
 
 
+@pytest.mark.slow
 def test_retrieval(folder: Path) -> None:
     """The guide to retrieval, followed from its beginning, works."""
     printed, snippets = follow(RETRIEVAL, folder)

@@ -307,6 +307,7 @@ def test_emoji_are_not_torn() -> None:
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", [Block("短。"), Block("题", level=1), Block(ZH, {"row": 2})])
 def test_memory_is_that_of_a_chunk(kind: Block) -> None:
     """A document is never held as a whole."""

@@ -321,6 +321,7 @@ async def test_note_of_a_failure_goes(desk: Desk) -> None:
     assert differing(await export(desk.store), await desk.clean(OLD, None)) == []
 
 
+@pytest.mark.slow
 async def test_killed_processes(tmp_path: Path) -> None:
     """After kill -9 of an ingestion and what it started, the next one makes what a clean one does."""
     assert await Trials(tmp_path, seed=1, documents=5).run(kills=2) == []

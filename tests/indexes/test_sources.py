@@ -648,6 +648,7 @@ async def test_awkward_texts(tmp_path: Path) -> None:
         assert await registry.index("wiki").delete(list(texts)) == 4
 
 
+@pytest.mark.slow
 async def test_many_chunks_and_many_documents(tmp_path: Path) -> None:
     """A document of 5,000 chunks is whole; 1,200 documents come in one call."""
     long = Document(

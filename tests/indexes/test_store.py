@@ -31,6 +31,7 @@ from indexes.errors import (
     StoreUnreachableError,
 )
 from indexes.settings import StoreSettings
+from indexes.stores.common import SCHEMA_VERSION
 from indexes.stores.edge import EdgeStore
 from indexes.stores.owner import LINGER
 from indexes.stores.qdrant import QdrantStore, connect
@@ -642,7 +643,7 @@ async def test_collections_are_made_as_the_settings_say(monkeypatch: pytest.Monk
     made: dict[str, Any] = {}
     fields: dict[tuple[str, str], Any] = {}
     local = AsyncQdrantClient(":memory:")
-    await local.create_collection("x", {}, metadata={"waypost_version": 2})
+    await local.create_collection("x", {}, metadata={"waypost_version": SCHEMA_VERSION})
     described = (await local.get_collection("x")).model_dump(mode="json")
     await local.close()
 
@@ -671,7 +672,7 @@ async def test_collections_are_made_as_the_settings_say(monkeypatch: pytest.Monk
     assert body["vectors"]["dense"] == {"size": 4, "distance": "Cosine", "memory": "cold"}
     assert body["sparse_vectors"]["text"]["modifier"] == "idf"
     assert body["quantization_config"]["turbo"]["bits"] == "bits4"
-    assert body["metadata"] == {"waypost_version": 2, "waypost_model_dense": "m"}
+    assert body["metadata"] == {"waypost_version": SCHEMA_VERSION, "waypost_model_dense": "m"}
     graphs = [made[f"waypost_{level}"]["hnsw_config"] for level in ("chunks", "documents")]
     assert [(g["m"], g["payload_m"], g["ef_construct"]) for g in graphs] == [(0, 8, 64), (8, 8, 64)]
     tenant = {"type": "keyword", "is_tenant": True, "enable_hnsw": True}

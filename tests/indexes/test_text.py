@@ -359,6 +359,7 @@ def test_sentences_know_their_offsets() -> None:
     assert "".join("".join(s.split()) for _, s in found) == "".join(text.split())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "text",
     [
