@@ -7,11 +7,12 @@ trials with kill -9, NaN and full disks. The methods do not wait for anything bu
 
 from __future__ import annotations
 
+import ctypes
 import json
 import os
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -437,6 +438,7 @@ class EdgeStore:
             if self._unsettled[level] >= written and roomy:
                 shard.optimize()
                 self._unsettled[level] = 0
+                _trim()
 
     async def close(self) -> None:
         """Settle what was written, flush and let go of the folder."""
@@ -450,6 +452,12 @@ class EdgeStore:
         for shard in self._shards.values():
             shard.close()
         self._shards.clear()
+
+
+def _trim() -> None:
+    """Give freed memory back to the system: glibc keeps what settling freed, 800 MiB of it at times."""
+    with suppress(OSError, AttributeError):  # another C library
+        ctypes.CDLL(None).malloc_trim(0)
 
 
 def _point(point: Point) -> edge.Point:
