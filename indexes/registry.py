@@ -18,8 +18,9 @@ from indexes.embeddings.cache import SHIPPED
 from indexes.errors import ConfigurationError, UnknownIndexError, UsageError, WaypostError
 from indexes.filters import compile_where
 from indexes.fusion import merge_by_rank, scaled
-from indexes.ingest.documents import Documents, load_sources
+from indexes.ingest.documents import Documents
 from indexes.ingest.estimate import Confirm
+from indexes.ingest.sources import load_sources
 from indexes.ingest.sync import Progress, ingesting, sync_files
 from indexes.ingest.watch import changes
 from indexes.lexical import SATURATION, encode_query, encode_term

@@ -38,6 +38,7 @@ __all__ = [
     "sentence_spans",
     "sentences",
     "tokens",
+    "whole",
     "words_of",
 ]
 
@@ -83,6 +84,15 @@ _STOP_EN = frozenset(
     "still yet ever now currently actually kind type sort thing things way lot lots happen happened happens "
     "first last next latest recent".split()
 )
+
+
+def whole(text: str) -> str:
+    """Return a text without halves of characters, which cannot be stored; two of one are joined."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    return text
 
 
 def normalize(text: str) -> str:

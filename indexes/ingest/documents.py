@@ -6,7 +6,15 @@ import asyncio
 import json
 import os
 import time
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import (
+    AsyncGenerator,
+    AsyncIterator,
+    Callable,
+    Iterable,
+    Iterator,
+    Mapping,
+    Sequence,
+)
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
@@ -24,18 +32,15 @@ from indexes.ingest.sources import (
     ADDED,
     Reading,
     check_source,
-    load_source,
-    load_sources,
     versions_of,
 )
 from indexes.ingest.sync import Found, Ingestion, Progress, empty_report, ingesting, recipe_of
-from indexes.ingest.writing import KNOWN, Known, Work, removal, where
+from indexes.ingest.writing import KNOWN, Known, Work, remove, some
 from indexes.settings import IndexSettings, Settings
 from indexes.types import AnyOf, Document, Filter, Ids, SyncReport
 
-__all__ = ["Documents", "load_source", "load_sources"]
+__all__ = ["Documents"]
 
-MANY = 1000  # documents that are named in one filter or compared at a time
 PARTS = 8  # of a document that are cut together
 NO_TEXT = "It has no text."
 
@@ -214,7 +219,7 @@ class Documents:
         contents = ((id, digest_of_document(document)) for id, document in by_id.items())
         items = await asyncio.to_thread(lambda: list(self._items(settings, ADDED, contents)))
 
-        async def read(todo: Sequence[Work]) -> AsyncIterator[Found | None]:
+        async def read(todo: Sequence[Work]) -> AsyncGenerator[Found | None, None]:
             for work in todo:
                 async for part in self._parts(work.item, by_id[work.item.document]):
                     yield work, part
@@ -228,16 +233,14 @@ class Documents:
                 raise UsageError(
                     f"There is no document {missing[0]!r} in the index {index!r}.", fix="add it."
                 )
-            for some in _some(items):
-                within = _points(settings.name, [item.document for item in some])
-                await ingestion.run(ADDED, some, within, lambda known: True, read)
+            for few in some(items):
+                within = _points(settings.name, [item.document for item in few])
+                await ingestion.run(ADDED, few, within, lambda known: True, read)
         ingestion.report["seconds"] = round(time.perf_counter() - started, 3)
         return ingestion.report
 
     async def _delete(self, index: str, documents: Sequence[str]) -> None:
-        for some in _some(documents):
-            gone = where(index, *some)
-            await self._store.apply(removal(gone))
+        await remove(self._store, index, documents)
         if documents:
             await self._store.flush()
 
@@ -264,9 +267,9 @@ class Documents:
         """Return the sources of documents by id, as far as they are there."""
         return {
             str(hit.payload["document"]): str(hit.payload.get("source", FILES))
-            for some in _some(ids)
+            for few in some(ids)
             for hit in await self._store.scroll(
-                "documents", _points(index, some), ("document", "source")
+                "documents", _points(index, few), ("document", "source")
             )
         }
 
@@ -301,20 +304,16 @@ class Documents:
             warnings=[NO_TEXT] if silent else [],
         )
         found = parts(replace(item, uri=document.uri or item.uri), loaded, count)
-        while some := await asyncio.to_thread(lambda: list(islice(found, PARTS))):
-            for part in some:
+        while cut := await asyncio.to_thread(lambda: list(islice(found, PARTS))):
+            for part in cut:
                 yield part
-            if len(some) < PARTS:
+            if len(cut) < PARTS:
                 return  # without another thread for what most documents are
 
 
-async def _nothing(todo: Sequence[Work]) -> AsyncIterator[Found | None]:
+async def _nothing(todo: Sequence[Work]) -> AsyncGenerator[Found | None, None]:
     for _ in ():
         yield None
-
-
-def _some(given: Sequence[Any]) -> Iterable[Sequence[Any]]:
-    return (given[start : start + MANY] for start in range(0, len(given), MANY))
 
 
 def _of_source(index: str, source: str) -> Filter:

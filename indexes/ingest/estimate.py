@@ -36,7 +36,7 @@ async def estimate(
             continue
         new = await embedder.unknown([text for text in (*part.texts, part.text) if text])
         texts[model] += len(new)
-        tokens[model] += await asyncio.to_thread(lambda: sum(map(embedder.count_tokens, new)))  # noqa: B023
+        tokens[model] += await asyncio.to_thread(_total, embedder, new)
     return [
         {
             "model": embedder.name,
@@ -47,3 +47,7 @@ async def estimate(
         for model, embedder in embedders.items()
         if texts[model]
     ]
+
+
+def _total(embedder: CachedEmbedder, texts: Sequence[str]) -> int:
+    return sum(map(embedder.count_tokens, texts))

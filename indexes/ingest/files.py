@@ -186,7 +186,7 @@ class _Walk:
             return f"It is a link, which is not followed. Fix: {COPY}"
         if entry.is_file():
             return ""
-        return f"It is no file but a device, a pipe, a socket or a link to nothing. Fix: {REMOVE}"
+        return f"It is no file but a device, a pipe or a socket. Fix: {REMOVE}"
 
     def _wanted(self, path: str) -> bool:
         if not self._only:

@@ -11,6 +11,7 @@ from typing import Any
 
 from indexes.errors import UsageError
 from indexes.ingest.structure import blocks_of_lines
+from indexes.text import whole
 from indexes.types import Block, Document, FieldValue, Location
 
 __all__ = ["as_documents", "check_id", "checked", "checked_ids", "digest_of_document"]
@@ -67,11 +68,11 @@ def checked(document: Document) -> Document:
     _check(id, isinstance(document.fields, Mapping), "its fields are no mapping")
     return Document(
         id=id,
-        title=_whole(document.title),
+        title=whole(document.title),
         blocks=[_block(id, block) for block in blocks],
-        uri=_whole(document.uri),
-        date=_whole(document.date),
-        groups=None if groups is None else tuple(map(_whole, groups)),
+        uri=whole(document.uri),
+        date=whole(document.date),
+        groups=None if groups is None else tuple(map(whole, groups)),
         fields={name: _field(id, name, value) for name, value in document.fields.items()},
     )
 
@@ -84,7 +85,7 @@ def check_id(id: Any) -> str:
     """
     if not isinstance(id, str) or not id.strip():
         raise UsageError(f"The id {id!r} is no text.", fix='give each document one: "wiki/12".')
-    if "\0" in id or _whole(id) != id:
+    if "\0" in id or whole(id) != id:
         raise UsageError(f"The id {id!r} has a NUL or half a character.", fix="choose another one.")
     return id
 
@@ -127,7 +128,7 @@ def _block(id: str, given: Any) -> Block:
             fits and (key != "lines" or (len(value) == 2 and all(map(_is_number, value)))),
             f"a block's location has {key!r}: {value!r}, but its keys are {', '.join(_PLACES)}",
         )
-    text = _whole(block.text)
+    text = whole(block.text)
     return block if text is block.text else replace(block, text=text)
 
 
@@ -140,7 +141,7 @@ def _field(id: str, name: Any, value: Any) -> FieldValue:
             _is_value(one),
             f"its field {name!r} is no text, number, truth or list of these: {one!r}",
         )
-    kept = [_whole(one) if isinstance(one, str) else one for one in values]
+    kept = [whole(one) if isinstance(one, str) else one for one in values]
     return kept if isinstance(value, list | tuple) else kept[0]
 
 
@@ -158,15 +159,6 @@ def _is_number(value: Any) -> bool:
 
 def _is_list(value: Any) -> bool:
     return isinstance(value, Iterable) and not isinstance(value, str | bytes | Mapping)
-
-
-def _whole(text: str) -> str:
-    """Return a text whose half characters, which cannot be stored, are question marks."""
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return text.encode("utf-8", "replace").decode()
-    return text
 
 
 def _check(id: str, holds: bool, problem: str) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 from indexes.base import Point
 from indexes.types import FieldType, FieldValue
 
-__all__ = ["FILES", "Item", "Part", "Recipe", "content_digest", "digest_of", "shape_of"]
+__all__ = ["FILES", "Item", "Part", "Recipe", "Setup", "content_digest", "digest_of", "shape_of"]
 
 FILES = ""  # the source of documents that are files of the project
 # Counted up when the same content makes other chunks, so that everything is cut anew.
@@ -99,6 +99,25 @@ class Part:
     texts: Sequence[str]
     document: Point | None = None
     text: str = ""
+
+
+@dataclass(frozen=True)
+class Setup:
+    """What a worker is told when it starts.
+
+    Args:
+        project: the project's folder.
+        loaders: its own loaders, "module:function" by ending.
+        most: bytes that a file may have.
+        seconds: how long one step may take: opening a file, reading a block, cutting some chunks.
+        memory: bytes that the process may have.
+    """
+
+    project: str
+    loaders: Mapping[str, str]
+    most: int
+    seconds: float
+    memory: int
 
 
 def content_digest(path: Path) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
 from pathlib import Path
 
 from indexes import log
@@ -119,7 +119,7 @@ class Reading:
         self._source = source
         self._parts = parts
 
-    async def read(self, todo: Sequence[Work]) -> AsyncIterator[Found | None]:
+    async def read(self, todo: Sequence[Work]) -> AsyncGenerator[Found | None, None]:
         """Yield parts of documents; if the source fails, `problem` says why, and the rest waits."""
         self.problem = None
         missing: list[str] = []

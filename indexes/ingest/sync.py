@@ -6,21 +6,30 @@ import asyncio
 import fcntl
 import os
 import time
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import aclosing, asynccontextmanager, suppress
 from pathlib import Path
 
 from indexes import log
-from indexes.base import Change, SetPayload, Store, document_id
+from indexes.base import SetPayload, Store, document_id
 from indexes.embeddings import CachedEmbedder
 from indexes.errors import LoadError, StoreError, UsageError
 from indexes.ingest.estimate import Confirm, estimate
 from indexes.ingest.files import scan
-from indexes.ingest.items import FILES, Item, Part, Recipe, shape_of
+from indexes.ingest.items import FILES, Item, Part, Recipe, Setup, shape_of
 from indexes.ingest.loaders import reader_versions
-from indexes.ingest.worker import Setup
 from indexes.ingest.workers import Worker
-from indexes.ingest.writing import KNOWN, Known, Work, Writer, complete_versions, removal, where
+from indexes.ingest.writing import (
+    KNOWN,
+    Known,
+    Work,
+    Writer,
+    complete_versions,
+    remove,
+    some,
+    where,
+)
 from indexes.settings import IndexSettings, Settings
 from indexes.stores.open import model_of, space_of
 from indexes.types import Filter, Ids, SyncReport
@@ -29,10 +38,9 @@ __all__ = ["Found", "Ingestion", "Progress", "empty_report", "ingesting", "recip
 
 Progress = Callable[[str, int, int], None]  # (what is being done, done, of how many)
 Found = tuple[Work, Part | LoadError]
-Read = Callable[[Sequence[Work]], AsyncIterator[Found | None]]
+Read = Callable[[Sequence[Work]], AsyncGenerator[Found | None, None]]
 BATCH = 256  # chunks embedded and written together
 BATCH_REMOTE = 1024  # for a model over the network, which embeds several parts at a time
-MANY = 1000  # documents named in one filter
 STAGGER = 0.5  # seconds after which another reader helps: starting one takes as long
 PATIENCE = 0.2  # seconds to wait for a batch to fill
 MOST_WORKERS = 4
@@ -146,7 +154,7 @@ async def sync_files(
     ingestion = Ingestion(settings, store, embedders, progress, confirm, again=bool(only))
     ingestion.report["failed"] += found.failed
 
-    def read(todo: Sequence[Work]) -> AsyncIterator[Found | None]:
+    def read(todo: Sequence[Work]) -> AsyncGenerator[Found | None, None]:
         return _read_all(todo, [worker.read for worker in workers[: len(todo)]])
 
     try:
@@ -249,7 +257,7 @@ class Ingestion:
         _match_renamed(todo, gone)
         await self._delete(gone)
         done = 0
-        async with aclosing(read(todo)) as found:  # type: ignore[type-var]
+        async with aclosing(read(todo)) as found:
             async for batch in _batches(found, self._batch):
                 await self._writer.write(batch)
                 done += sum(isinstance(p, LoadError) or p.document is not None for _, p in batch)
@@ -283,7 +291,7 @@ class Ingestion:
         if not todo:
             return
         self._told("estimating", 0, 0)
-        async with aclosing(read(todo)) as found:  # type: ignore[type-var]
+        async with aclosing(read(todo)) as found:
             estimates = await estimate(found, self._embedders)
         if sum(one["tokens"] for one in estimates) > self._unasked and not (
             await asyncio.to_thread(confirm, estimates)
@@ -311,33 +319,45 @@ class Ingestion:
         self, wanted: Mapping[tuple[str, str], Item], known: dict[tuple[str, str], Known]
     ) -> None:
         """Give documents the access lists of their places before anything that can fail."""
-        changes: list[Change] = []
+        alike: dict[tuple[str, tuple[str, ...], bool], list[str]] = defaultdict(list)
         for key, before in known.items():
             item = wanted.get(key)
             if item is None or list(before["place"]) == list(item.place):
                 continue
             place = list(item.place)
-            own = before.get("own_access") or not before.get("version")
-            new = {"place": place} if own else {"place": place, "access": place}
-            if not own:
-                # an ingestion that dies before the last of these changes is known by its mark
-                marked = {"place": [*place, MOVING]}
-                changes.append(SetPayload("documents", where(*key), marked))
-                changes.append(
-                    SetPayload("chunks", await self._seen(key, before), {"access": place})
-                )
-            changes.append(SetPayload("documents", where(*key), new))
-            known[key] = {**before, **new}
+            own = bool(before.get("own_access")) or not before.get("version")
+            known[key] = {**before, "place": place, **({} if own else {"access": place})}
+            if own or before["digest"]:
+                alike[key[0], tuple(place), own].append(key[1])
+            else:
+                await self._move(where(*key), await self._seen(key, before), place)
             if _is_same(item, before) and not own:
                 self.report["updated"] += 1
                 self.report["unchanged"] -= 1
-        if changes:
-            await self._store.apply(changes)
+        for (index, groups, own), documents in alike.items():
+            for few in some(documents):
+                which = where(index, *few)
+                if own:
+                    mine = SetPayload("documents", which, {"place": list(groups)})
+                    await self._store.apply([mine])
+                else:
+                    await self._move(which, which, list(groups))
+
+    async def _move(self, documents: Filter, chunks: Filter, place: list[str]) -> None:
+        """Give documents and their chunks the access list of their place.
+
+        An ingestion that dies before the last of these changes is known by its mark.
+        """
+        await self._store.apply(
+            [
+                SetPayload("documents", documents, {"place": [*place, MOVING]}),
+                SetPayload("chunks", chunks, {"access": place}),
+                SetPayload("documents", documents, {"place": place, "access": place}),
+            ]
+        )
 
     async def _seen(self, key: tuple[str, str], known: Known) -> Filter:
-        """Return the filter of a document's chunks but those that wait, unseen, for others."""
-        if known["digest"]:
-            return where(*key)
+        """Return the filter of an unfinished document's chunks, but those that wait for others."""
         hits = await self._store.scroll("chunks", where(*key), ("version", "access"))
         complete = complete_versions(hits, known)
         return Filter((Ids(tuple(id for ids in complete.values() for id in ids)),))
@@ -347,8 +367,7 @@ class Ingestion:
         for index, document in gone:
             by_index.setdefault(index, []).append(document)
         for index, documents in by_index.items():
-            for start in range(0, len(documents), MANY):
-                await self._store.apply(removal(where(index, *documents[start : start + MANY])))
+            await remove(self._store, index, documents)
         self.report["deleted"] += sum(bool(one.get("version")) for one in gone.values())
 
 
@@ -377,7 +396,7 @@ def _match_renamed(todo: Sequence[Work], gone: dict[tuple[str, str], Known]) -> 
 
 async def _read_all(
     todo: Sequence[Work], readers: Sequence[Callable[[Item], AsyncIterator[Part]]]
-) -> AsyncIterator[Found | None]:
+) -> AsyncGenerator[Found | None, None]:
     """Yield the parts of all documents as they come, and None whenever none came for a while."""
     waiting = iter(todo)
     queue: asyncio.Queue[Found | Exception] = asyncio.Queue(8)
@@ -437,9 +456,7 @@ def _inside(project: Path, only: Sequence[Path]) -> Callable[[str], bool]:
 
     def inside(document: str) -> bool:
         path = f"{root}{os.sep}{document}"
-        return not wanted or any(
-            path == one or path.startswith(f"{one}{os.sep}") or one == root for one in wanted
-        )
+        return not wanted or any(path == one or path.startswith(f"{one}{os.sep}") for one in wanted)
 
     return inside
 

@@ -12,44 +12,25 @@ import signal
 import time
 import traceback
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, BinaryIO
 
 from indexes.base import Loader
 from indexes.embeddings import make_embedder
 from indexes.errors import LoadError, WaypostError
-from indexes.ingest.items import Item, Part, Recipe, content_digest
+from indexes.ingest.items import Item, Part, Recipe, Setup, content_digest
 from indexes.ingest.loaders import load, unreadable
 from indexes.ingest.points import parts
 from indexes.project import load_object
 from indexes.stores.wire import frame, read_frame
 from indexes.types import Block
 
-__all__ = ["Setup"]
+__all__ = ["main"]
 
 TEXT = 16  # characters of a document for each byte that a file may have: names of columns recur
 ARMED = 0.02  # of the time for a step, within which its alarm is not put off again
 LEAST = 16  # characters that a block counts as, so that no loader yields empty ones for ever
-
-
-@dataclass(frozen=True)
-class Setup:
-    """What a worker is told when it starts.
-
-    Args:
-        project: the project's folder.
-        loaders: its own loaders, "module:function" by ending.
-        most: bytes that a file may have.
-        seconds: how long one step may take: opening a file, reading a block, cutting some chunks.
-        memory: bytes that the process may have.
-    """
-
-    project: str
-    loaders: Mapping[str, str]
-    most: int
-    seconds: float
-    memory: int
 
 
 def main() -> None:

@@ -12,8 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from indexes.errors import LoadError, StoreError
-from indexes.ingest.items import Item, Part
-from indexes.ingest.worker import Setup
+from indexes.ingest.items import Item, Part, Setup
 from indexes.processes import python_process
 from indexes.stores.wire import as_point, frame, read_frame
 

@@ -18,7 +18,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import zip_longest
-from typing import Any
+from typing import Any, TypeVar
 
 from indexes import log
 from indexes.base import Change, Delete, Embedder, Hit, Point, SetPayload, Store, Upsert, Vector
@@ -29,9 +29,11 @@ from indexes.ingest.points import stub
 from indexes.stores.common import UPSERT
 from indexes.types import AnyOf, Filter, Ids, SyncReport
 
-__all__ = ["KNOWN", "Known", "Work", "Writer", "complete_versions", "removal", "where"]
+__all__ = ["KNOWN", "Known", "Work", "Writer", "complete_versions", "remove", "some", "where"]
 
 Known = Mapping[str, Any]  # what is stored of a document, as far as an ingestion needs it
+T = TypeVar("T")
+MANY = 1000  # documents named in one filter, of which a server takes 32 MiB
 KNOWN = (
     "index",
     "document",
@@ -208,7 +210,7 @@ class Writer:
         changes: list[Change] = [Delete("chunks", Filter((Ids(tuple(old)),)))] if old else []
         for work in works:
             if work.renamed_from:
-                changes += removal(where(work.item.recipe.index, work.renamed_from))
+                changes += _removal(where(work.item.recipe.index, work.renamed_from))
         return changes
 
     def _appearing(self, batch: Sequence[tuple[Work, Part]]) -> list[Change]:
@@ -228,7 +230,7 @@ class Writer:
         if work.staged:
             changes.append(Delete("chunks", Filter((Ids(tuple(work.staged)),))))
         if work.renamed_from:
-            changes += removal(where(work.item.recipe.index, work.renamed_from))
+            changes += _removal(where(work.item.recipe.index, work.renamed_from))
             self._report["deleted"] += 1
         if work.known is None:
             point = stub(work.item)
@@ -267,7 +269,7 @@ def complete_versions(chunks: Sequence[Hit], known: Known) -> dict[str, list[str
     }
 
 
-def removal(which: Filter) -> list[Change]:
+def _removal(which: Filter) -> list[Change]:
     """Return what takes documents out of the store.
 
     Without the first change, one whose chunks alone are gone would count as there when it comes back.
@@ -277,6 +279,17 @@ def removal(which: Filter) -> list[Change]:
         Delete("chunks", which),
         Delete("documents", which),
     ]
+
+
+async def remove(store: Store, index: str, documents: Sequence[str]) -> None:
+    """Take documents out of the store."""
+    for few in some(documents):
+        await store.apply(_removal(where(index, *few)))
+
+
+def some(given: Sequence[T]) -> Iterator[Sequence[T]]:
+    """Yield as many at a time as one filter may name."""
+    return (given[start : start + MANY] for start in range(0, len(given), MANY))
 
 
 def _is_whole(known: Known | None) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -83,13 +83,11 @@ class FlatIndex:
         limit = k or self._settings.k
         allowed = self._allowed(principal, where)
         vector = await self._vector(query)
-        passages: list[LocatedPassage] = []
-        for _ in range(ATTEMPTS):
-            hits = await self._best(query, vector, allowed, limit, principal)
-            passages = await self._passages(query, hits, vector, principal)
-            if len(passages) == len(hits):
-                break  # else a document was replaced in between
-        return passages
+
+        async def best() -> list[Hit]:
+            return await self._best(query, vector, allowed, limit, principal)
+
+        return await self._passages_of(best, query, vector, principal)
 
     async def _best(
         self,
@@ -111,18 +109,16 @@ class FlatIndex:
     ) -> list[LocatedPassage]:
         """Return a document's chunks under a heading path, in order."""
         where = self._visible(principal).and_(AnyOf("document", (document,)))
-        passages: list[LocatedPassage] = []
-        for _ in range(ATTEMPTS):
+
+        async def under() -> list[Hit]:
             hits = [
                 hit
                 for hit in await self._store.scroll("chunks", where)
                 if hit.payload["path"][: len(path)] == list(path)
             ]
-            hits.sort(key=lambda hit: hit.payload["ordinal"])
-            passages = await self._passages("", hits, None, principal)
-            if len(passages) == len(hits):
-                break  # else the document was replaced in between
-        return passages
+            return sorted(hits, key=lambda hit: int(hit.payload["ordinal"]))
+
+        return await self._passages_of(under, "", None, principal)
 
     async def documents(
         self, *, principal: Principal | None, where: Where | None = None
@@ -204,6 +200,22 @@ class FlatIndex:
             weights=None if weights is None else (weights.bm25, weights.dense),
             fields=("document", "ordinal", "version"),  # the rest is read of the best ones alone
         )
+
+    async def _passages_of(
+        self,
+        find: Callable[[], Awaitable[list[Hit]]],
+        query: str,
+        vector: Vector | None,
+        principal: Principal | None,
+    ) -> list[LocatedPassage]:
+        """Return the passages of what is found; it is looked for again if it is replaced meanwhile."""
+        passages: list[LocatedPassage] = []
+        for _ in range(ATTEMPTS):
+            hits = await find()
+            passages = await self._passages(query, hits, vector, principal)
+            if len(passages) == len(hits):
+                break
+        return passages
 
     async def _passages(
         self,

@@ -132,6 +132,9 @@ def returns_nothing(path):
 def returns_texts(path):
     return Loaded(["a text that is no block"])
 
+def letters(path):
+    return Loaded([Block("a text", {})], groups="board")
+
 def halves(path):
     return Loaded([Block("half a sign \\\\ud83d stays readable", {})], title="half \\\\ud83d")
 
@@ -201,6 +204,7 @@ CASES = (
     Case("recurses", error="failed: RecursionError", fix="correct the loader"),
     Case("returns_nothing", error="returned None, which is no Loaded", fix="correct the loader"),
     Case("returns_texts", error="no attribute 'text'", fix="correct the loader"),
+    Case("letters", error="its groups are a text", fix="correct the loader"),
     Case("halves", found="stays readable"),
     Case("names_hugely", found="under a huge title"),
     Case("changes", error="changed while it was read", fix="ingest again"),

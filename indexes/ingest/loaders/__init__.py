@@ -10,10 +10,10 @@ from dataclasses import replace
 from functools import cache
 from importlib import metadata
 from pathlib import Path
-from typing import Any
 
 from indexes.base import Loaded, Loader
 from indexes.errors import LoadError
+from indexes.text import whole
 from indexes.types import Block
 
 __all__ = ["LOADERS", "MAX_BYTES", "load", "reader_versions", "supported", "unreadable"]
@@ -126,6 +126,8 @@ def load(path: Path, *, most: int = MAX_BYTES, own: Mapping[str, Loader] | None 
         loaded = (own_loader or _loader(found))(path)
         if not isinstance(loaded, Loaded):
             raise TypeError(f"it returned {loaded!r:.100}, which is no Loaded")
+        if isinstance(loaded.groups, str):  # else each letter would be a group
+            raise TypeError('its groups are a text: write ("board",)')
     except (LoadError, MemoryError):
         raise
     except Exception as error:  # readers of damaged files raise anything
@@ -138,7 +140,7 @@ def load(path: Path, *, most: int = MAX_BYTES, own: Mapping[str, Loader] | None 
             RECOGNISE if found == ".pdf" else EMPTY,
             lambda error: _told(error, found, head, own=own_loader is not None),
         ),
-        title=_whole(loaded.title),
+        title=whole(loaded.title),
         date=loaded.date,
         groups=loaded.groups,
         fields=loaded.fields,
@@ -148,8 +150,8 @@ def load(path: Path, *, most: int = MAX_BYTES, own: Mapping[str, Loader] | None 
 
 def _loader(ending: str) -> Loader:
     module, function = LOADERS[ending].split(":")
-    loader: Any = getattr(importlib.import_module(f"{__name__}.{module}"), function)
-    return loader  # type: ignore[no-any-return]
+    loader: Loader = getattr(importlib.import_module(f"{__name__}.{module}"), function)
+    return loader
 
 
 def _sound(
@@ -166,7 +168,7 @@ def _sound(
     try:
         for block in blocks:
             empty = empty and not block.text.strip()
-            text = _whole(block.text)
+            text = whole(block.text)
             yield block if text is block.text else replace(block, text=text)
     except (LoadError, MemoryError):
         raise
@@ -174,15 +176,6 @@ def _sound(
         raise told(error) from error
     if empty:
         raise LoadError("The file has no text.", fix=cure)
-
-
-def _whole(text: str) -> str:
-    """Return a text without halves of characters, which cannot be kept."""
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
-    return text
 
 
 def _told(error: Exception, ending: str, head: bytes, *, own: bool) -> LoadError:

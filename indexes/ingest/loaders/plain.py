@@ -14,7 +14,7 @@ from indexes.ingest.loaders.lines import LONGEST, lines_of, pieces_of
 from indexes.ingest.structure import blocks_of_lines
 from indexes.types import Block, Location
 
-__all__ = ["load_plain", "read_text"]
+__all__ = ["load_plain"]
 
 SAMPLE = 200  # lines that tell a log
 RECORDS = 0.5  # of the lines of a log begin a record, in a file that is not named one

@@ -18,6 +18,7 @@ from indexes.errors import LoadError
 from indexes.ingest.loaders.encodings import read_text
 from indexes.ingest.loaders.lines import LONGEST, pieces_of
 from indexes.ingest.loaders.table import rows_to_blocks
+from indexes.text import whole
 from indexes.types import Block, Location
 
 __all__ = ["load_json", "load_jsonl"]
@@ -144,7 +145,7 @@ def _title(data: Any) -> str:
     for key in ("title", "name"):
         title = data.get(key)
         if isinstance(title, str) and 0 < len(title.strip()) <= TITLE:
-            return " ".join(_sound(title).split())
+            return " ".join(whole(title).split())
     return ""
 
 
@@ -175,7 +176,7 @@ def _object(data: Mapping[str, Any], depth: int) -> Iterator[Block]:
     for key, value in data.items():
         if not _is_nested(value) or not value:
             continue
-        yield Block(" ".join(_sound(key).split()) or '""', {}, depth)
+        yield Block(" ".join(whole(key).split()) or '""', {}, depth)
         if isinstance(value, list):
             yield from _list(value)
         elif depth < DEPTH:
@@ -238,7 +239,7 @@ def _leaves(value: Any) -> Iterator[tuple[str, str]]:
         if isinstance(one, dict):
             prefix = f"{key}." if key else ""
             waiting.extend(
-                (f"{prefix}{_sound(name)}", inner) for name, inner in reversed(one.items())
+                (f"{prefix}{whole(name)}", inner) for name, inner in reversed(one.items())
             )
         elif isinstance(one, list) and any(isinstance(inner, dict | list) for inner in one):
             waiting.extend((key, inner) for inner in reversed(one))
@@ -256,17 +257,8 @@ def _text(value: Any) -> str:
     if value is None:
         return ""
     if isinstance(value, str):
-        lines = (line.rstrip() for line in _sound(value).strip().splitlines())
+        lines = (line.rstrip() for line in whole(value).strip().splitlines())
         return "\n".join(line for line in lines if line)
     if isinstance(value, bool):
         return "true" if value else "false"
     return str(value)
-
-
-def _sound(text: str) -> str:
-    """Return a text that can be kept: JSON can hold half a character."""
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
-    return text
