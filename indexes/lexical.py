@@ -9,6 +9,7 @@ are hashed as Qdrant's server and fastembed hash them.
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
 
@@ -47,7 +48,9 @@ def encode_tokens(name: str, terms: Sequence[str]) -> Sparse:
         name: the sparse vector it is for, as for `encode_document`.
         terms: the tokens.
     """
-    return _sparse(_model(name).embed_document(" ".join(terms)))
+    vector = _model(name).embed_document(" ".join(terms))
+    # arrays cross to another process as they lie in memory
+    return Sparse(array("I", vector.indices), array("f", vector.values))
 
 
 def encode_query(text: str, further: Mapping[str, float] | None = None) -> Sparse:
@@ -67,7 +70,7 @@ def encode_query(text: str, further: Mapping[str, float] | None = None) -> Spars
 @lru_cache(maxsize=4096)
 def encode_term(term: str) -> Sparse:
     """Return the one-token vector of a term that is already normalised."""
-    return _sparse(_model("text").embed_query(term))
+    return _sparse(_model("text").embed_query(term.lower()))
 
 
 def _sparse(vector: edge.SparseVector) -> Sparse:
@@ -83,6 +86,7 @@ def _model(name: str) -> edge.Bm25:
             tokenizer=edge.TokenizerType.Whitespace,
             stemmer=edge.DisabledStemmer(),
             stopwords=edge.StopwordsSet(languages=set(), custom=set()),
+            lowercase=False,  # tokens are
             avg_len=USUAL_LENGTH[name],
             max_token_len=64,
         )

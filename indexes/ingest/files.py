@@ -6,7 +6,7 @@ import os
 import sqlite3
 import time
 import unicodedata
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, suppress
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -48,6 +48,7 @@ def scan(
     settings: Settings,
     recipes: Mapping[str, tuple[Recipe, str]],
     only: Sequence[Path],
+    begin: Callable[[], None] = lambda: None,
 ) -> Scan:
     """Look at every file of the sources; of those that changed, the content is read.
 
@@ -56,6 +57,7 @@ def scan(
         settings: its settings.
         recipes: what each index makes of a document, and what of the settings that depends on.
         only: look at these files and folders alone.
+        begin: called when a file is new or changed, so that what it needs can be made meanwhile.
 
     Raises:
         ConfigurationError: access.toml is unusable.
@@ -70,9 +72,11 @@ def scan(
         for name, path, indexes in walk.files():
             place = lists.of(name)
             try:
-                content = digests.of(name, path, most)
+                content, changed = digests.of(name, path, most)
             except OSError:
-                content = ""  # reading it tells why
+                content, changed = "", False  # reading it tells why
+            if changed:
+                begin()
             for index in indexes:
                 recipe, shape = recipes[index.name]
                 fields = folder_fields(index.folders, name)
@@ -255,8 +259,10 @@ class _Digests:
             )
         }
 
-    def of(self, name: str, path: Path, most: int) -> str:
-        """Return the digest of a file's content; of one with more than `most` bytes, its state.
+    def of(self, name: str, path: Path, most: int) -> tuple[str, bool]:
+        """Return the digest of a file's content, and whether it may be another one than it was.
+
+        Of a file with more than `most` bytes, its state is the digest.
 
         Raises:
             OSError: it cannot be read.
@@ -266,15 +272,15 @@ class _Digests:
         known = self._known.get(name)
         if known is not None and known[0] == stat:
             self._seen[name] = known
-            return str(known[1])
+            return str(known[1]), False
         if found.st_size > most:
-            return "-".join(map(str, stat))
+            return "-".join(map(str, stat)), False
         now = time.time_ns()
         digest = content_digest(path)
         if max(found.st_mtime_ns, found.st_ctime_ns) < now - FRESH:
             self._seen[name] = (stat, digest)
             self._new.add(name)
-        return digest
+        return digest, known is None or known[1] != digest
 
     def save(self, *, complete: bool) -> None:
         """Remember what was looked at; if that was everything, forget the rest."""

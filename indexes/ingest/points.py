@@ -76,6 +76,7 @@ def parts(item: Item, loaded: Loaded, count: Callable[[str], int]) -> Iterator[P
         "version": item.version,
     }
     summary = _Summary(title)
+    known: dict[str, Sequence[str]] = {}
     points: list[Point] = []
     texts: list[str] = []
     ordinal = 0
@@ -88,6 +89,8 @@ def parts(item: Item, loaded: Loaded, count: Callable[[str], int]) -> Iterator[P
     )
     for chunk in cut:
         words = tokens(chunk.text)
+        if ordinal == 0:
+            known[chunk.text] = words  # all that a short document has, and its opening too
         summary.count(ordinal, words)
         points.append(
             Point(
@@ -113,6 +116,7 @@ def parts(item: Item, loaded: Loaded, count: Callable[[str], int]) -> Iterator[P
     stem = PurePosixPath(item.document).stem.replace("_", " ")
     name = summary.name(stem)
     opening = summary.opening
+    opened = known[opening] if opening in known else tokens(opening)
     found = [str(value) for value in fields.values()]
     document = Point(
         id=document_id(*item.key),
@@ -137,7 +141,7 @@ def parts(item: Item, loaded: Loaded, count: Callable[[str], int]) -> Iterator[P
             "terms": encode_document(
                 "terms", " ".join([name, *summary.headings, *summary.key_terms])
             ),
-            "opening": encode_document("opening", opening),
+            "opening": encode_tokens("opening", opened),
             "metadata": encode_document(
                 "metadata", " ".join([name, loaded.date, *found, *names(opening[:COVER])])
             ),
@@ -200,12 +204,14 @@ class _Summary:
     @property
     def key_terms(self) -> list[str]:
         """The terms that a document uses most; how rare they are elsewhere, the engine counts."""
-        used = {
-            term: count
-            for term, count in self._terms.items()
-            if len(term) > 1 and not term.isdigit()
-        }
-        return nlargest(KEY_TERMS, used, key=used.__getitem__)
+        counts = self._terms
+        # most terms of a text stand there once, and seldom is one of these needed
+        for least in (2, 1):
+            often = [term for term, count in counts.items() if count >= least]
+            used = [term for term in often if len(term) > 1 and not term.isdigit()]
+            if len(used) >= KEY_TERMS:
+                break
+        return nlargest(KEY_TERMS, used, key=counts.__getitem__)
 
     def name(self, stem: str) -> str:
         """Return the title and the file's name, with the words that the name glues together.

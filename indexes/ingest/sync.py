@@ -139,10 +139,10 @@ async def sync_files(
     for index in settings.index:
         recipe = recipe_of(index, settings)
         recipes[index.name] = recipe, shape_of(recipe, embedders[recipe.model].name)
-    found = await asyncio.to_thread(scan, project, settings, recipes, only)
-
     within = await asyncio.to_thread(_within, project, settings, only)
     inside = await asyncio.to_thread(_inside, project, only)
+    workers = await asyncio.to_thread(_workers, project, settings)
+    ingestion = Ingestion(settings, store, embedders, progress, confirm, again=bool(only))
 
     def looked_at(known: Known) -> bool:
         document = str(known["document"])
@@ -150,18 +150,20 @@ async def sync_files(
             not folder or document.startswith(f"{folder}/") for folder in found.unseen
         )
 
-    workers = await asyncio.to_thread(_workers, project, settings)
-    ingestion = Ingestion(settings, store, embedders, progress, confirm, again=bool(only))
-    ingestion.report["failed"] += found.failed
-
     def read(todo: Sequence[Work]) -> AsyncGenerator[Found | None, None]:
         return _read_all(todo, [worker.read for worker in workers[: len(todo)]])
 
+    def begin() -> None:
+        for worker in workers[:1]:
+            worker.begin()
+
     try:
+        found = await asyncio.to_thread(scan, project, settings, recipes, only, begin)
+        ingestion.report["failed"] += found.failed
         await ingestion.run(FILES, found.items, within, looked_at, read)
     finally:
-        for worker in workers:
-            await asyncio.to_thread(worker.close)
+        while workers:  # the thread of a look that was cancelled begins none any more
+            await asyncio.to_thread(workers.pop().close)
     return ingestion.report, ingestion.others
 
 

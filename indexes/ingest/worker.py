@@ -24,6 +24,7 @@ from indexes.ingest.loaders import load, unreadable
 from indexes.ingest.points import parts
 from indexes.project import load_object
 from indexes.stores.wire import frame, read_frame
+from indexes.text import tokens
 from indexes.types import Block
 
 __all__ = ["main"]
@@ -52,6 +53,7 @@ def main() -> None:
 
 def _serve(setup: Setup, asked: BinaryIO, out: BinaryIO) -> None:
     reader = _Reader(setup)
+    tokens("词 word")  # loads dictionaries, perhaps before there is a file
     while (message := read_frame(asked)) is not None:
         item = Item(**{**message, "recipe": Recipe(**message["recipe"])})
         try:

@@ -34,17 +34,23 @@ class Worker:
         self._log = log
         self._process: subprocess.Popen[bytes] | None = None
 
+    def begin(self) -> None:
+        """Start the process, which takes half a second, before there is a file for it."""
+        if self._process is None:
+            self._process = self._started()
+
     async def read(self, item: Item) -> AsyncIterator[Part]:
         """Yield the parts of a file.
 
         Raises:
             LoadError: it cannot be read, or reading it ended the process.
         """
-        await asyncio.to_thread(self._ask, item)
+        step = self._first_answer
         ended = False
         try:
             while not ended:
-                answer = await asyncio.to_thread(self._answer, item)
+                answer = await asyncio.to_thread(step, item)
+                step = self._answer
                 if "error" in answer:
                     ended = True
                     error = LoadError(answer["error"], fix=answer["fix"])
@@ -60,8 +66,8 @@ class Worker:
     def _ask(self, item: Item) -> None:
         message = frame(item)
         for _ in range(2):  # it may have ended since the last file
-            if self._process is None:
-                self._process = self._started()
+            self.begin()
+            assert self._process is not None
             assert self._process.stdin is not None
             try:
                 self._process.stdin.write(message)
@@ -73,6 +79,10 @@ class Worker:
         raise StoreError(
             "The process that reads files does not start.", fix=f"see {str(self._log)!r}."
         )
+
+    def _first_answer(self, item: Item) -> dict[str, Any]:
+        self._ask(item)
+        return self._answer(item)
 
     def _answer(self, item: Item) -> dict[str, Any]:
         process = self._process

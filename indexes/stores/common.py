@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import uuid
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Any
 
 from indexes.base import SPARSE, Hit, Level, Point, Query, Schema, Sparse
@@ -65,9 +64,8 @@ def checked(level: Level, points: Sequence[Point], schema: Schema) -> list[Point
         except ValueError as error:
             raise StoreError(f"{what} has an id that is no UUID.") from error
         dense = {name: _dense(what, name, vector, schema) for name, vector in point.dense.items()}
-        for name, sparse in point.sparse.items():
-            _check_sparse(what, level, name, sparse)
-        out.append(replace(point, dense=dense))
+        sparse = {name: _sparse(what, level, name, vector) for name, vector in point.sparse.items()}
+        out.append(Point(point.id, point.payload, dense, sparse))
     return out
 
 
@@ -80,7 +78,7 @@ def check_query(level: Level, query: Query, schema: Schema) -> None:
     if query.dense is not None:
         _dense("A query", *query.dense, schema)
     if query.sparse is not None:
-        _check_sparse("A query", level, *query.sparse)
+        _sparse("A query", level, *query.sparse)
 
 
 def _dense(what: str, name: str, vector: Any, schema: Schema) -> list[float]:
@@ -96,18 +94,19 @@ def _dense(what: str, name: str, vector: Any, schema: Schema) -> list[float]:
     return own
 
 
-def _check_sparse(what: str, level: Level, name: str, sparse: Sparse) -> None:
+def _sparse(what: str, level: Level, name: str, sparse: Sparse) -> Sparse:
     if name not in SPARSE[level]:
         raise StoreError(
             f"{what} has a sparse vector {name!r}; {level} have {', '.join(SPARSE[level])}."
         )
-    ids = sparse.ids
-    if len(ids) != len(sparse.weights) or len(set(ids)) != len(ids):
+    ids, weights = list(sparse.ids), list(sparse.weights)
+    if len(ids) != len(weights) or len(set(ids)) != len(ids):
         raise StoreError(f"{what} has a vector {name!r} without one weight for each id.")
     if ids and not 0 <= min(ids) <= max(ids) < 2**32:
         raise StoreError(f"{what} has a vector {name!r} with an id that has not 32 bits.")
-    if not all(map(math.isfinite, sparse.weights)):
+    if not math.isfinite(sum(weights)) and not all(map(math.isfinite, weights)):
         raise StoreError(f"{what} has a vector {name!r} that is not finite.")
+    return Sparse(ids, weights)
 
 
 def as_point(level: Level, record: Any) -> Point:

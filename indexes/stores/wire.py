@@ -7,7 +7,8 @@ A frame is its length in four bytes, then MessagePack: `[id, method, arguments]`
 from __future__ import annotations
 
 import struct
-from collections.abc import Mapping
+from array import array
+from collections.abc import Mapping, Sequence
 from typing import IO, Any
 
 import ormsgpack
@@ -39,18 +40,26 @@ _ERRORS = {
 
 
 def frame(message: Any) -> bytes:
-    """Return a message as the bytes of one frame; dataclasses become maps, arrays lists.
+    """Return a message as the bytes of one frame.
+
+    Dataclasses become maps, NumPy's arrays lists, Python's the bytes that they are in memory.
 
     Raises:
         StoreError: it is no plain data, or too much of it.
     """
     try:
-        data = ormsgpack.packb(message, option=ormsgpack.OPT_SERIALIZE_NUMPY)
+        data = ormsgpack.packb(message, _bytes_of, option=ormsgpack.OPT_SERIALIZE_NUMPY)
     except (TypeError, ValueError) as error:
         raise StoreError(f"A message to the store cannot be written: {error}.") from error
     if len(data) >= MOST:
         raise StoreError(f"A message to the store has {len(data)} bytes, which is too much.")
     return HEADER.pack(len(data)) + data
+
+
+def _bytes_of(value: Any) -> bytes:
+    if isinstance(value, array):
+        return value.tobytes()
+    raise TypeError(f"{type(value).__name__} is no plain data")
 
 
 def unpack(data: bytes) -> Any:
@@ -84,8 +93,16 @@ def as_point(data: Mapping[str, Any]) -> Point:
         data["id"],
         data["payload"],
         data["dense"],
-        {name: Sparse(**sparse) for name, sparse in data["sparse"].items()},
+        {name: _sparse(**sparse) for name, sparse in data["sparse"].items()},
     )
+
+
+def _sparse(ids: Sequence[int] | bytes, weights: Sequence[float] | bytes) -> Sparse:
+    if isinstance(ids, bytes):
+        ids = array("I", ids)
+    if isinstance(weights, bytes):
+        weights = array("f", weights)
+    return Sparse(ids, weights)
 
 
 def as_change(data: Mapping[str, Any]) -> Change:

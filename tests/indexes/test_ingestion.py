@@ -8,11 +8,16 @@ from pathlib import Path
 import pytest
 
 from indexes import Principal, Registry
-from indexes.base import Level, Point
+from indexes.base import Level, Point, Sparse, chunk_id
 from indexes.errors import ConfigurationError, UsageError
+from indexes.ingest import files
+from indexes.ingest.items import Recipe
 from indexes.ingest.lists import folder_fields, load_access
 from indexes.ingest.loaders import load
+from indexes.lexical import encode_document
 from indexes.search.location import best_location
+from indexes.settings import Settings, load_settings
+from indexes.stores.wire import as_point, frame, unpack
 from indexes.text import tokens
 from indexes.types import Estimate, Location, Span
 from tests.agent.endpoint import DIMENSION, Endpoint, endpoint
@@ -480,3 +485,38 @@ async def test_list_that_fits_nothing_is_told(tmp_path: Path) -> None:
     )
     report = await ingest(project)
     assert [failure["error"] for failure in report["failed"]] == ["No document fits 'dosc/**'."]
+
+
+# --- what makes it quick -------------------------------------------------------------------------
+
+
+def test_reading_begins_when_a_file_is_new_or_changed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A look at the files tells of each one that differs at once, and of nothing when none does."""
+    monkeypatch.setattr(files, "FRESH", 0)  # else files as young as these are always read
+    project = write_project(tmp_path, LEXICAL, FILES)
+    settings = load_settings(project, Settings)
+    recipes = {"a": (Recipe("a", 360, 160, False, False, "local", "dense", {}), "")}
+    begun: list[str] = []
+
+    def look(what: str) -> None:
+        files.scan(project, settings, recipes, (), lambda: begun.append(what))
+
+    look("new")
+    assert begun == ["new"] * len(FILES)
+    begun.clear()
+    look("the same")
+    (project / PLAN).write_text("# Plan\n\nThe site stays.", encoding="utf-8")
+    look("changed")
+    assert begun == ["changed"]
+
+
+def test_sparse_vectors_cross_as_they_are() -> None:
+    """Another process gets the same terms and weights, from arrays as from lists."""
+    vector = encode_document("text", "施工现场的噪声, and dust at night 2024年")
+    sent = Point(chunk_id("a", "d", 0), {"text": "噪声"}, {}, {"text": vector})
+    come = as_point(unpack(frame(sent)[4:]))
+    assert come == sent
+    listed = Point(sent.id, {}, {}, {"text": Sparse(list(vector.ids), list(vector.weights))})
+    assert as_point(unpack(frame(listed)[4:])) == listed
