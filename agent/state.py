@@ -59,9 +59,13 @@ class Answer(TypedDict):
 
 
 class Previous(TypedDict):
-    """What a turn leaves for the next one: its question, and the tool call it could not complete."""
+    """What a turn leaves for the next one: its question, and the tool call it could not complete.
+
+    `topic` is the part of the question that further aspects are asked of: 「那费用呢」, 「那工期呢」.
+    """
 
     question: str
+    topic: str
     open_call: ToolPlan | None
 
 
@@ -112,6 +116,7 @@ class State(TypedDict, total=False):
     messages: Annotated[list[Any], add_messages]
     previous: Previous | None
     question: str
+    topic: str
     alternative: str | None
     query: str
     language: Literal["zh", "en"]

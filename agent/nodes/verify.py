@@ -41,7 +41,11 @@ async def verify(state: State, runtime: Runtime[Context]) -> dict[str, Any]:
     }
     unfinished = outcome in {"clarify", "abstain"} and state["plans"] and not state["tool_calls"]
     open_call = state["plans"][0] if unfinished else None
-    previous: Previous = {"question": state["question"], "open_call": open_call}
+    previous: Previous = {
+        "question": state["question"],
+        "topic": state["topic"],
+        "open_call": open_call,
+    }
     message = {
         "role": "assistant",
         "content": verdict.draft["text"],

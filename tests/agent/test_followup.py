@@ -2,9 +2,9 @@ from __future__ import annotations
 
 import pytest
 
-from agent.routing import Slot, standalone
-from agent.tools import Tool, find_slots
-from indexes.text import names
+from agent.routing import standalone
+from agent.tools import Tool
+from tests.agent.followups import slots_of
 
 KPI = "东站项目2024年三季度的纳统金额是多少？"
 EIA = "东站项目的环保措施有哪些？"
@@ -15,17 +15,7 @@ LOANS = "What is the loan balance at the end of 2024?"
 
 def asked(question: str, previous: str | None, tools: dict[str, Tool]) -> tuple[str, str | None]:
     """Return a question made to stand alone, with slots found as `prepare` finds them."""
-
-    def slots(text: str) -> list[Slot]:
-        values = find_slots(list(tools.values()), text)
-        found = [Slot(slot.argument, slot.value, slot.start, slot.end) for slot in values]
-        for name in names(text):
-            start, end = text.find(name), text.find(name) + len(name)
-            if not any(slot.start < end and start < slot.end for slot in found):
-                found.append(Slot("name", name, start, end))
-        return found
-
-    result = standalone(question, previous, slots)
+    result = standalone(question, previous, slots_of(tools))
     return result.text, result.alternative
 
 
@@ -35,7 +25,7 @@ def asked(question: str, previous: str | None, tools: dict[str, Tool]) -> tuple[
         (KPI, "西站呢？", "西站项目2024年三季度的纳统金额是多少？"),
         (KPI, "那西站呢？", "西站项目2024年三季度的纳统金额是多少？"),
         (KPI, "换成西站", "西站项目2024年三季度的纳统金额是多少？"),
-        (KPI, "那西站2023年呢？", "西站项目2023年的纳统金额是多少？"),
+        (KPI, "那西站2023年呢？", "西站项目2023年三季度的纳统金额是多少？"),
         (KPI, "第四季度呢？", "东站项目2024年第四季度的纳统金额是多少？"),
         (KPI, "那第四季度呢？", "东站项目2024年第四季度的纳统金额是多少？"),
         (KPI, "完成投资呢", "东站项目2024年三季度的完成投资是多少？"),
@@ -85,7 +75,7 @@ def test_pronouns_are_resolved(
         (EIA, "那费用呢？", ["东站", "环保措施", "费用"]),
         (WAGES, "那审批流程呢？", ["农民工工资保证金", "审批流程"]),
         (METRO, "and the risk?", ["East Station", "risk"]),
-        ("Who approves change orders?", "What about payments?", ["change orders", "payments"]),
+        ("Who approves change orders?", "and the deadline?", ["change orders", "deadline"]),
     ],
 )
 def test_fragments_keep_the_topic(
@@ -118,7 +108,7 @@ def test_whole_questions_stay_as_they_are(
 @pytest.mark.parametrize(
     ("previous", "question", "expected"),
     [
-        (EIA, "西站2023年的计划投资是多少？", "西站2023年的计划投资是多少"),
+        (EIA, "西站2023年的计划投资是多少？", "西站2023年的计划投资是多少？"),
         (EIA, "那西站2023年的计划投资呢？", "西站2023年的计划投资"),
         (EIA, "2024年的纳统金额呢？", "东站2024年的纳统金额"),
         (EIA, "那计划投资呢？", "东站计划投资"),

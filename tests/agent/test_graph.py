@@ -29,6 +29,7 @@ def state(**fields: Any) -> State:
     """Return a state as `prepare` leaves it, with some fields set."""
     base: dict[str, Any] = {
         "question": "How often is the bearing lubricated?",
+        "topic": "",
         "query": "How often is the bearing lubricated?",
         "language": "en",
         "route": {
