@@ -24,11 +24,25 @@ from agent.nodes.approve import checked_decisions
 from agent.nodes.prepare import checked
 from agent.nodes.route import describe
 from agent.observability import QUESTION_FINISHED
-from agent.routing import LocalClassifier, Question, Route, Router, Target, talk_targets
+from agent.routing import (
+    CORRECTIONS,
+    Action,
+    Correction,
+    Corrections,
+    CorrectionsFile,
+    LocalClassifier,
+    Question,
+    Right,
+    Route,
+    Router,
+    Target,
+    talk_targets,
+)
 from agent.settings import Settings, load
 from agent.state import Answer, Usage
 from agent.tools import Tool, builtin_tools, load_tools
 from indexes import Passage, Principal, Registry, SyncReport
+from indexes.access import permits
 from indexes.ingest.estimate import Confirm
 from indexes.ingest.sync import Progress
 from indexes.text import language
@@ -72,6 +86,9 @@ class Waypost:
         self._persistent = persistent
         self._stack = AsyncExitStack()
         self._router: Router | None = None
+        self._corrections = CorrectionsFile(project / CORRECTIONS)
+        self._learned = Corrections()  # what the router has learned from
+        self._learning: asyncio.Task[None] | None = None
         self._graph: CompiledStateGraph[Any, Any, Any, Any] | None = None
         self._saver: AsyncSqliteSaver | None = None
         self._lock = asyncio.Lock()
@@ -79,6 +96,7 @@ class Waypost:
             *load_tools(project, settings.tool),
             *builtin_tools(registry, settings.project.language),
         ]
+        _check_rules(settings, [tool.name for tool in tools])
         self._resources = Resources(
             settings=settings,
             registry=registry,
@@ -111,6 +129,7 @@ class Waypost:
             waypost = cls(folder, known, registry, persistent=persistent)
             async with waypost._stack:
                 yield waypost
+                await waypost._stop_learning()
 
     def with_models(
         self, *, answerer: ChatModel | None = None, router: ChatModel | None = None
@@ -141,7 +160,7 @@ class Waypost:
             confirm: asked before much is embedded over a network; without it nobody is.
         """
         report = await self.registry.sync(only, progress, confirm)
-        await self._learn_titles()
+        await self._learn()
         return report
 
     async def watch(
@@ -158,39 +177,57 @@ class Waypost:
         """
         async with aclosing(self.registry.watch(progress, confirm)) as reports:
             async for report in reports:
-                await self._learn_titles()
+                await self._learn()
                 yield report
 
-    async def _learn_titles(self) -> None:
+    async def _learn(self) -> None:
         made = await self._make_router()
         async with self._lock:
             self._router = made  # until then the one before it answers
 
+    async def _stop_learning(self) -> None:
+        if self._learning is not None:
+            self._learning.cancel()
+            await asyncio.gather(self._learning, return_exceptions=True)
+
     async def router(self) -> Router:
-        """Return the router, fitted on the project's examples."""
+        """Return the router, fitted on the project's examples and corrections.
+
+        A correction decides its own question at once; the router learns from it meanwhile.
+        """
         async with self._lock:
             if self._router is None:
                 self._router = await self._make_router()
+            elif (self._learning is None or self._learning.done()) and await asyncio.to_thread(
+                self._corrections.current
+            ) is not self._learned:
+                self._learning = asyncio.create_task(self._learn())
             return self._router
 
     async def _make_router(self) -> Router:
+        self._learned = await asyncio.to_thread(self._corrections.current)
         classifier = LocalClassifier(
-            await self._targets(),
+            await self._targets(self._learned),
             [
                 *self.settings.routing.none,
                 *self._lines(self.settings.routing.none_file, "none_file"),
+                *self._learned.none(),
             ],
             self.registry.embedder,
-            self.project / self.settings.store.path / "cache" / "router.json",
+            self.project / self.settings.store.path / "cache" / "router.npz",
         )
-        await classifier.prepare()
         await classifier.fit(self._describe_for_fitting)
-        return Router(classifier)
+        return Router(
+            classifier,
+            self.settings.routing,
+            lambda question: self._corrections.current().match(question),
+        )
 
     async def _describe_for_fitting(self, text: str) -> Question:
         return await describe(text, Context(self._resources), unrestricted=True)
 
-    async def _targets(self) -> list[Target]:
+    async def _targets(self, corrections: Corrections) -> list[Target]:
+        corrected = corrections.examples()
         # Only public titles: a route's probabilities must not tell of documents one may not see.
         outlines = await self.registry.outlines(principal=None)
         indexes = [
@@ -199,7 +236,11 @@ class Waypost:
                 kind="index",
                 title=index.label,
                 description=index.description,
-                examples=(*index.examples, *self._lines(index.examples_file, "examples_file")),
+                examples=_unique(
+                    index.examples,
+                    self._lines(index.examples_file, "examples_file"),
+                    corrected.get(index.name, ()),
+                ),
                 phrases=(
                     *_spread(outlines[index.name].titles, TITLES),
                     *_spread(outlines[index.name].headings, HEADINGS),
@@ -207,11 +248,17 @@ class Waypost:
             )
             for index in self.settings.index
         ]
-        tools = [self._tool_target(tool) for tool in self._resources.tools.values()]
+        tools = [
+            Target(
+                tool.name,
+                "tool",
+                tool.name,
+                tool.description,
+                _unique(tool.examples, corrected.get(tool.name, ())),
+            )
+            for tool in self._resources.tools.values()
+        ]
         return [*indexes, *tools, *talk_targets()]
-
-    def _tool_target(self, tool: Tool) -> Target:
-        return Target(tool.name, "tool", tool.name, tool.description, tool.examples)
 
     def _lines(self, file: str, key: str) -> list[str]:
         if not file:
@@ -241,6 +288,41 @@ class Waypost:
             text, known, visible=lambda target: self._resources.sees(target, principal)
         )
         return decision.route
+
+    async def correct(
+        self,
+        question: str,
+        *,
+        action: Action | None,
+        indexes: Sequence[str] = (),
+        tool: str | None = None,
+        decided: Route | None = None,
+        principal: Principal | None = None,
+    ) -> Correction:
+        """Store the right route of a question; routing learns from it at once, in every process.
+
+        Args:
+            question: the question as it stands alone: `Route.question`.
+            action: what is right; None says only that what was decided is wrong.
+            indexes: what to search, best first.
+            tool: the tool to call.
+            decided: the route that was decided, for later evaluation.
+            principal: who corrects; they can name only what they may see.
+
+        Raises:
+            UsageError: the question is empty or too long, or the route is not one that there can be.
+            ConfigurationError: the file of corrections cannot be written.
+        """
+        right = None
+        if action is not None:
+            right = Right(action, tuple(indexes), tool)
+            right.check(
+                [one.name for one in self.settings.index if permits(one.groups, principal)],
+                [one.name for one in self.tools.values() if one.allows(principal)],
+            )
+        correction = Correction.now(self.check_question(question), right, decided)
+        await asyncio.to_thread(self._corrections.add, correction)
+        return correction
 
     async def ask(
         self, question: str, *, principal: Principal | None = None, thread: str | None = None
@@ -476,6 +558,22 @@ def _no_route(question: str) -> Route:
         "reason": "a limit was reached before the question was routed",
         "decided_by": "fallback",
     }
+
+
+def _check_rules(settings: Settings, tools: Sequence[str]) -> None:
+    indexes = [index.name for index in settings.index]
+    for rule in settings.routing.rule:
+        name = rule.index or rule.tool
+        if name is not None and name not in (indexes if rule.index else tools):
+            kind = "index" if rule.index else "tool"
+            raise ConfigurationError(
+                f"[[routing.rule]] {rule.pattern!r} names the {kind} {name!r}, which does not exist.",
+                fix=f"use one of: {', '.join(indexes if rule.index else tools)}.",
+            )
+
+
+def _unique(*parts: Sequence[str]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(text for part in parts for text in part))
 
 
 def _spread(items: Sequence[str], most: int) -> list[str]:

@@ -3,15 +3,26 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 from typing import Literal
 
-from pydantic import ConfigDict, Field
+from pydantic import ConfigDict, Field, model_validator
 
 from indexes.settings import ModelSettings, Section, load_settings
 from indexes.settings import Settings as IndexesSettings
 
-__all__ = ["Limits", "Models", "Routing", "Settings", "ToolSettings", "load", "project_folder"]
+__all__ = [
+    "Costs",
+    "Limits",
+    "Models",
+    "Routing",
+    "Rule",
+    "Settings",
+    "ToolSettings",
+    "load",
+    "project_folder",
+]
 
 MODEL = r"^(local|openai:.+)$"
 Role = Literal["router", "answerer"]
@@ -42,12 +53,61 @@ class Limits(Section):
     question_characters: int = Field(default=8_000, ge=10)
 
 
+class Costs(Section):
+    """[routing.costs]: what mistakes cost beside an answer that is not found, which costs 1.
+
+    Args:
+        search: each index that is searched.
+        needless: searching for what nothing covers.
+        decline: declining what something covers.
+        act: calling a tool that was not wanted; twice that where arguments would be asked for.
+        talk: taking a question for small talk.
+        ask: asking what is meant instead of doing anything.
+    """
+
+    search: float = Field(default=0.05, ge=0)
+    needless: float = Field(default=0.1, ge=0)
+    decline: float = Field(default=2.0, ge=0)
+    act: float = Field(default=1.0, ge=0)
+    talk: float = Field(default=1.0, ge=0)
+    ask: float = Field(default=0.9, ge=0)
+
+
+class Rule(Section):
+    """[[routing.rule]]: questions that match go there; with neither index nor tool nothing covers them."""
+
+    pattern: str = Field(min_length=1)
+    index: str | None = None
+    tool: str | None = None
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Rule:
+        if self.index is not None and self.tool is not None:
+            raise ValueError("name an index or a tool, not both")
+        try:
+            re.compile(self.pattern)
+        except re.error as error:
+            raise ValueError(f"pattern is no regular expression: {error}") from error
+        return self
+
+
 class Routing(Section):
-    """[routing]: questions nothing covers, and what to do with them."""
+    """[routing]: rules, questions nothing covers, and how decisions are made.
+
+    Args:
+        none: example questions that no index or tool covers; `none_file` names more, one a line.
+        outside: what to do with such questions.
+        threshold: how sure the classifier must be to decide alone where a chat model is configured.
+        costs: what mistakes cost.
+        rule: patterns that decide.
+    """
 
     none: tuple[str, ...] = ()
     none_file: str = ""
     outside: Literal["decline", "model"] = "decline"
+    threshold: float = Field(default=0.6, ge=0, le=1)
+    costs: Costs = Costs()
+    rule: tuple[Rule, ...] = ()
 
 
 class ToolSettings(Section):

@@ -6,7 +6,7 @@ import asyncio
 import signal
 import sys
 import uuid
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -22,6 +22,7 @@ from agent.cli.common import (
     where,
 )
 from agent.errors import WaypostError
+from indexes.access import permits
 from indexes.types import Principal
 
 if TYPE_CHECKING:
@@ -33,6 +34,8 @@ __all__ = ["chat"]
 HELP = """\
 /why     how the last question was routed
 /open N  the passage behind source N
+/bad     the last question was routed wrongly
+/correct what is right for it: search INDEX…, act TOOL [INDEX…], clarify, answer (none covers it)
 /docs    what is indexed
 /new     a new conversation
 /exit    leave (also Ctrl-D); Ctrl-C stops the current answer"""
@@ -108,6 +111,10 @@ class _Session:
         elif command == "/docs":
             for info in await self._waypost.registry.documents(principal=self._principal):
                 typer.echo(f"{info['index']:<14} {info['title']}")
+        elif command == "/correct":
+            await self._correct(rest.split())
+        elif command == "/bad":
+            await self._bad()
         elif command == "/new":
             self._thread, self._last = uuid.uuid4().hex, None
         else:
@@ -173,6 +180,47 @@ class _Session:
         )
         for candidate in route["candidates"]:
             typer.echo(f"  {candidate['confidence']:.2f} {candidate['name']}")
+
+    async def _bad(self) -> None:
+        if await self._store():
+            typer.echo(f"Noted. What is right? {self._choices()}")
+
+    async def _correct(self, words: list[str]) -> None:
+        if not words:
+            typer.echo(self._choices())
+            return
+        action, *names = words
+        tool = names.pop(0) if action == "act" and names else None
+        if await self._store(action, names, tool):
+            typer.echo("Stored in router/corrections.jsonl.")
+
+    async def _store(
+        self, action: Any = None, indexes: Sequence[str] = (), tool: str | None = None
+    ) -> bool:
+        """Store a correction of the last question; False if there is nothing to correct."""
+        if self._last is None:
+            typer.echo("Nothing has been asked yet.")
+            return False
+        route = self._last["route"]
+        try:
+            await self._waypost.correct(
+                route["question"], action=action, indexes=indexes, tool=tool,
+                decided=route, principal=self._principal,
+            )  # fmt: skip
+        except WaypostError as error:
+            typer.echo(f"Error: {error}", err=True)
+            return False
+        return True
+
+    def _choices(self) -> str:
+        indexes = [
+            i.name for i in self._waypost.settings.index if permits(i.groups, self._principal)
+        ]
+        tools = [t.name for t in self._waypost.tools.values() if t.allows(self._principal)]
+        return (
+            f"/correct search {'|'.join(indexes)}, act {'|'.join(tools)}, clarify,"
+            " or answer (none covers it)"
+        )
 
     def _open(self, number: str) -> None:
         found = [] if self._last is None else self._last["citations"]

@@ -9,7 +9,7 @@ import typer
 from typer.exceptions import Abort, Exit, TyperException
 
 from agent import observability
-from agent.cli import ask, chat, evaluate, project, retrieval, store
+from agent.cli import ask, chat, correct, evaluate, project, retrieval, store, tune
 from agent.errors import WaypostError
 
 __all__ = ["app", "run"]
@@ -27,9 +27,11 @@ app.command("ingest")(project.ingest)
 app.command("ask")(ask.ask)
 app.command("chat")(chat.chat)
 app.command("route")(ask.route)
+app.command("correct")(correct.correct)
 app.command("search")(retrieval.search)
 app.command("documents")(retrieval.documents)
 app.command("eval")(evaluate.evaluate)
+app.add_typer(tune.app)
 app.add_typer(store.app)
 app.command("doctor")(project.doctor)
 

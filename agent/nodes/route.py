@@ -8,6 +8,7 @@ from typing import Any
 from langgraph.runtime import Runtime
 
 from agent.context import Context
+from agent.errors import ModelError
 from agent.nodes.common import after, budget_left, say
 from agent.routing import Decision, Question, Route
 from agent.state import State
@@ -27,6 +28,8 @@ async def route(state: State, runtime: Runtime[Context]) -> dict[str, Any]:
     async def complete(prompt: str) -> str:
         nonlocal usage
         assert resources.router_model is not None
+        if not budget_left({**state, "usage": usage}, context):
+            raise ModelError("The turn's limit of model calls or tokens is reached.")
         completion = await resources.router_model.complete(prompt)
         usage = after(usage, completion)
         return completion.text

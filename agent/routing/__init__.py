@@ -4,21 +4,29 @@ from __future__ import annotations
 
 from agent.routing.cascade import Router
 from agent.routing.classifier import LocalClassifier
-from agent.routing.followup import Standalone, standalone
+from agent.routing.corrections import FILE as CORRECTIONS
+from agent.routing.corrections import Correction, Corrections, CorrectionsFile, Right
+from agent.routing.followup import Standalone, ask_standalone, standalone
 from agent.routing.rules import stands_alone, talk_targets
 from agent.routing.types import Action, Candidate, Decision, Question, Route, Slot, Target
 
 __all__ = [
+    "CORRECTIONS",
     "Action",
     "Candidate",
+    "Correction",
+    "Corrections",
+    "CorrectionsFile",
     "Decision",
     "LocalClassifier",
     "Question",
+    "Right",
     "Route",
     "Router",
     "Slot",
     "Standalone",
     "Target",
+    "ask_standalone",
     "standalone",
     "stands_alone",
     "talk_targets",

@@ -1,40 +1,131 @@
-"""The cascade: rules, the local classifier, a chat model, and a fan-out when none is sure."""
+"""The cascade: rules, the local classifier, a chat model, and a fan-out when none of them decides."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Literal
+from dataclasses import replace
 
 from agent import observability
 from agent.errors import WaypostError
 from agent.observability import STAGE_FAILED
-from agent.routing.classifier import Describe, LocalClassifier
-from agent.routing.model import Complete, ModelChoice, ask_model
-from agent.routing.rules import TALK, VAGUE, apply_rules
-from agent.routing.types import NONE, Action, Candidate, DecidedBy, Decision, Route, Target
+from agent.routing.classifier import LocalClassifier
+from agent.routing.corrections import Right
+from agent.routing.decision import FAN_OUT, cheapest, make_route
+from agent.routing.model import ask_model
+from agent.routing.rules import TALK, VAGUE, Rules
+from agent.routing.types import (
+    NONE,
+    Action,
+    Asked,
+    Complete,
+    Decision,
+    Describe,
+    Language,
+    Passed,
+    Stage,
+    Target,
+)
+from agent.settings import Routing
 
 __all__ = ["Router"]
 
-SURE = 0.6  # below this a chat model is asked, if there is one
-OUTSIDE = 0.9  # below this "none" is not trusted without having searched
-TALKING = 0.5  # small talk below this is looked up like any question
-ASKING = 0.75  # a tool whose arguments are incomplete is asked back about only above this
-COMPLETE = 0.55  # how much like a call a question is that names every argument
-ACTING = 0.5  # a tool is never called on a guess
 LOST = 0.35  # below this the best guess is no decision: the top indexes are searched side by side
-CLOSE = 0.08  # an index with this share of the best one's probability is searched too
-FAN_OUT = 3
+
+
+class Classifying:
+    """The stage of the local classifier: it decides what costs least in expectation.
+
+    Args:
+        classifier: fitted.
+        settings: what mistakes cost, and how sure it must be where a chat model can be asked.
+    """
+
+    name = "classifier"
+
+    def __init__(self, classifier: LocalClassifier, settings: Routing) -> None:
+        self._classifier = classifier
+        self._costs = settings.costs
+        self._threshold = settings.threshold
+
+    async def decide(self, asked: Asked) -> Decision | Passed:
+        """Return the decision of least cost, unless it is too unsure."""
+        question = await asked.describe(asked.text)
+        score = await self._classifier.score(question)
+        names = {NONE, *(target.name for target in asked.targets)}
+        seen = {name: p for name, p in score.probabilities.items() if name in names}
+        total = sum(seen.values())
+        asked = replace(asked, probabilities={name: p / total for name, p in seen.items()})
+        choice = cheapest(asked, question.calls, self._costs)
+        best = max(asked.probabilities, key=lambda name: asked.probabilities[name])
+        unsure = choice.action == "search" and (
+            best == NONE or asked.probabilities[choice.targets[0]] < LOST
+        )
+        if choice.sure < self._threshold and asked.complete is not None:
+            reason = f"the classifier is unsure ({choice.sure:.2f}: {score.reason})"
+            return Passed(reason, asked.probabilities)
+        if unsure:
+            return Passed(f"no target is likely enough ({score.reason})", asked.probabilities)
+        talk = [name.removeprefix(TALK) for name in choice.targets if name.startswith(TALK)]
+        action: Action = "clarify" if talk == [VAGUE] else choice.action
+        route = make_route(
+            asked,
+            action,
+            choice.targets if action == "search" else (),
+            choice.targets if action == "act" else (),
+            choice.sure,
+            score.reason,
+            "classifier",
+        )
+        return Decision(route, talk[0] if talk and talk != [VAGUE] else None)
+
+
+class Escalating:
+    """The stage of the chat model, if there is one.
+
+    Args:
+        threshold: what its decision's confidence is at least.
+    """
+
+    name = "model"
+
+    def __init__(self, threshold: float) -> None:
+        self._threshold = threshold
+
+    async def decide(self, asked: Asked) -> Decision | Passed:
+        """Return what the model chose among what the principal may see."""
+        if asked.complete is None:
+            return Passed("no chat model is asked")
+        choices = [target for target in asked.targets if target.kind != "talk"]
+        choice = await ask_model(asked.text, choices, asked.complete, asked.language)
+        tools = [name for name in choice.targets if name in asked.names("tool")]
+        indexes = [name for name in choice.targets if name not in tools]
+        action: Action = "act" if tools else "search" if indexes else "answer"
+        chances = asked.probabilities
+        sure = max(self._threshold, sum(chances.get(n, 0.0) for n in choice.targets or (NONE,)))
+        return Decision(make_route(asked, action, indexes, tools, sure, choice.reason, "model"))
 
 
 class Router:
-    """Decides what is done with a question.
+    """Decides what is done with a question: the first stage that decides does.
 
     Args:
         classifier: the fitted local classifier over all targets.
+        settings: [routing] of the project.
+        corrections: gives the right route of a question that was corrected.
     """
 
-    def __init__(self, classifier: LocalClassifier) -> None:
-        self._classifier = classifier
+    def __init__(
+        self,
+        classifier: LocalClassifier,
+        settings: Routing,
+        corrections: Callable[[str], Right | None],
+    ) -> None:
+        self._targets = classifier.targets
+        self._stages: Sequence[Stage] = (
+            Rules(corrections, settings.rule),
+            Classifying(classifier, settings),
+            Escalating(settings.threshold),
+        )
 
     async def route(
         self,
@@ -43,7 +134,7 @@ class Router:
         *,
         visible: Callable[[Target], bool] = lambda target: True,
         complete: Complete | None = None,
-        language: Literal["zh", "en"] = "en",
+        language: Language = "en",
     ) -> Decision:
         """Return the route of a standalone question.
 
@@ -54,100 +145,42 @@ class Router:
             complete: sends a prompt to the router's chat model; None where there is none.
             language: of the prompt.
         """
-        targets = [target for target in self._classifier.targets if visible(target)]
-        match = apply_rules(text, targets)
-        if match is not None:
-            return match
-        described = await describe(text)
-        score = await self._classifier.score(described)
-        names = {NONE, *(target.name for target in targets)}
-        total = sum(p for name, p in score.probabilities.items() if name in names)
-        seen = {name: p / total for name, p in score.probabilities.items() if name in names}
-        best = max(seen, key=lambda name: seen[name])
-        if (best.startswith(TALK) and seen[best] < TALKING) or (
-            described.calls.get(best, 1.0) < COMPLETE and seen[best] < ASKING
-        ):
-            rest = {
-                name: p for name, p in seen.items() if name != best and not name.startswith(TALK)
-            }
-            best = max(rest, key=lambda name: rest[name])
-        reason = score.reason
-        if not best.startswith(TALK):  # small talk that is not sure enough is nobody's question
-            seen[NONE] += sum(seen.pop(name) for name in list(seen) if name.startswith(TALK))
-            best = NONE if seen[NONE] >= OUTSIDE else best
-        if seen[best] < SURE and complete is not None:
+        targets = tuple(target for target in self._targets if visible(target))
+        asked = Asked(text, targets, describe, complete, language)
+        told: list[str] = []
+        for stage in self._stages:
             try:
-                choices = [target for target in targets if target.kind != "talk"]
-                choice = await ask_model(text, choices, complete, language)
-                return Decision(self._chosen(text, targets, seen, choice))
-            except WaypostError as error:
-                observability.warning(STAGE_FAILED, stage="router model", error=error.code)
-                reason = f"{reason}; the model stage failed ({error.message})"
-        if best.startswith(TALK):
-            talk = best.removeprefix(TALK)
-            action: Literal["answer", "clarify"] = "clarify" if talk == VAGUE else "answer"
-            found = _route(text, targets, seen, action, [], [], seen[best], reason, "classifier")
-            return Decision(found, None if talk == VAGUE else talk)
-        return Decision(self._decided(text, targets, seen, best, reason))
+                verdict = await stage.decide(asked)
+            except (
+                Exception
+            ) as error:  # whatever fails: the next stage is asked, and the route says so
+                code = error.code if isinstance(error, WaypostError) else type(error).__name__
+                observability.warning(STAGE_FAILED, stage=f"router {stage.name}", error=code)
+                what = error.message if isinstance(error, WaypostError) else code
+                verdict = Passed(f"the {stage.name} stage failed ({what})")
+            if isinstance(verdict, Decision):
+                if told and verdict.route["decided_by"] != "rule":
+                    verdict.route["reason"] = "; ".join([verdict.route["reason"], *told])
+                return verdict
+            if verdict.probabilities:
+                asked = replace(asked, probabilities=verdict.probabilities)
+            if verdict.reason not in _SILENT:
+                told.append(verdict.reason)
+        return _fan_out(asked, told)
 
-    def _decided(
-        self, text: str, targets: Sequence[Target], seen: dict[str, float], best: str, reason: str
-    ) -> Route:
-        tools = {target.name for target in targets if target.kind == "tool"}
-        if best in tools and seen[best] >= ACTING:
-            return _route(text, targets, seen, "act", [], [best], seen[best], reason, "classifier")
-        if best in tools:
-            best = max((name for name in seen if name not in tools), key=lambda name: seen[name])
-        indexes = sorted((t.name for t in targets if t.kind == "index"), key=lambda n: -seen[n])
-        if best == NONE and (seen[NONE] >= OUTSIDE or not indexes):
-            return _route(text, targets, seen, "answer", [], [], seen[NONE], reason, "classifier")
-        top = seen[indexes[0]]
-        if best == NONE or top < LOST:
-            chosen = indexes[:FAN_OUT]
-            reason = f"no target is likely enough, so the best {len(chosen)} are searched; {reason}"
-            sure = sum(seen[name] for name in chosen)
-            return _route(text, targets, seen, "search", chosen, [], sure, reason, "fallback")
-        chosen = [name for name in indexes if seen[name] >= CLOSE * top][:FAN_OUT]
-        sure = sum(seen[name] for name in chosen)
-        return _route(text, targets, seen, "search", chosen, [], sure, reason, "classifier")
 
-    def _chosen(
-        self, text: str, targets: Sequence[Target], seen: dict[str, float], choice: ModelChoice
-    ) -> Route:
-        tools = {target.name for target in targets if target.kind == "tool"}
-        indexes = [name for name in choice.targets if name not in tools]
-        acting = [name for name in choice.targets if name in tools]
-        action: Literal["act", "search", "answer"] = (
-            "act" if acting else "search" if indexes else "answer"
+_SILENT = {"no rule applies", "no chat model is asked"}
+
+
+def _fan_out(asked: Asked, told: Sequence[str]) -> Decision:
+    """Search the likeliest indexes side by side; without any there is nothing to do but to decline."""
+    chances = asked.probabilities
+    indexes = sorted(asked.names("index"), key=lambda name: -chances.get(name, 0.0))[:FAN_OUT]
+    if not indexes:
+        route = make_route(
+            asked, "answer", (), (), chances.get(NONE, 0.0), "; ".join(told), "fallback"
         )
-        sure = max(SURE, sum(seen[name] for name in choice.targets or (NONE,)))
-        return _route(text, targets, seen, action, indexes, acting, sure, choice.reason, "model")
-
-
-def _route(
-    text: str,
-    targets: Sequence[Target],
-    seen: dict[str, float],
-    action: Action,
-    indexes: Sequence[str],
-    tools: list[str],
-    confidence: float,
-    reason: str,
-    decided_by: DecidedBy,
-) -> Route:
-    names = [target.name for target in targets if target.kind == "index"] + [NONE]
-    total = sum(seen[name] for name in names) or 1.0
-    candidates: list[Candidate] = sorted(
-        ({"name": name, "confidence": round(seen[name] / total, 4)} for name in names),
-        key=lambda candidate: -candidate["confidence"],
-    )
-    return {
-        "question": text,
-        "action": action,
-        "indexes": [{"name": name, "confidence": round(seen[name], 4)} for name in indexes],
-        "tools": tools,
-        "candidates": candidates,
-        "confidence": round(min(confidence, 1.0), 4),
-        "reason": reason,
-        "decided_by": decided_by,
-    }
+        return Decision(route)
+    sure = sum(chances.get(name, 0.0) for name in indexes)
+    reason = "; ".join([f"so the best {len(indexes)} indexes are searched", *told][::-1])
+    return Decision(make_route(asked, "search", indexes, (), sure, reason, "fallback"))

@@ -1,13 +1,12 @@
-"""The second stage: a calibrated classifier over indexes, tools and "none of these".
+"""The second stage: a calibrated classifier over indexes, tools, small talk and "none of these".
 
-Each target gets six scores: an example kernel (log-mean-exp of centred cosines), its best scope
-phrase, its most similar example by terms, how well its best chunks match by words and by
-embedding, and how much the question looks like a call of the tool. "None" gets a bias and how
-close the question is to anything known. A conditional logit over these, fitted on left-out
-examples, makes them probabilities.
+Each target gets scores: a regression on the examples, an example kernel (log-mean-exp of centred
+similarities), its best phrase, how well its documents' best chunks match by words and by embedding,
+and how much the question looks like a call of the tool. "None" gets a bias, how close the question is
+to anything known, and the regression's score of it. A conditional logit over these, fitted on
+questions that each was left out of its own comparison, makes them probabilities.
 
-The shape of the stack was measured on CLINC150. The two ingredients that mattered most: subtracting
-the mean embedding before comparing, and abstaining by similarity to the nearest examples.
+Similarity is of embeddings, the mean embedding subtracted, and of characters (TF-IDF).
 """
 
 from __future__ import annotations
@@ -15,37 +14,64 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import json
-import math
+import os
 import re
-from collections import Counter
+import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from agent.routing.types import NONE, Question, Target, TargetScore
-from indexes.text import language, tokens
+from agent.routing.calibration import fit_conditional_logit, softmax
+from agent.routing.lexicon import Lexicon
+from agent.routing.regression import KernelRidge, Regression, SubTopics
+from agent.routing.types import NONE, Describe, Question, Target, TargetScore
+from indexes.text import language
 from prompts import texts
 
 __all__ = ["ExampleEmbedder", "LocalClassifier", "scope_phrases"]
 
 Array = NDArray[np.float64]
-TAU = 10.0
+Floats = NDArray[np.float32]
+LEXICAL = 0.23  # the share of characters in a similarity
+TAU = 13.0
+NEAREST = 3  # how close a question is to anything known: the mean of so many similarities
+COVERED = 0.5  # a general question this similar to what the project covers is not general there
+OWN_NONE = 10  # with so many examples of "none" of its own a project needs no general ones
+GENERAL = 0.35  # otherwise so many for each text about the project: more would drown it
+MANY = 2_000  # texts above which the regression is one over sub-topics
+SAMPLE = 2_000  # examples that weights are fitted on
+FEW_CHANGED = 0.1  # below this share of many examples, what is costly is not fitted anew
+PHRASES_ALIKE = 20  # how many phrases their own mean has to outweigh the questions' mean
 TYPICAL, SPREAD = 0.86, 0.015  # e5's cosines lie in a narrow high band
-FEATURES = ("kernel", "phrase", "terms", "affinity", "closeness", "call", "kernel_alone")
-# The conditional logit's parameters: the weights of FEATURES (the kernel has one for targets with
-# documents and one for those that have nothing but examples), a bias for targets without documents
-# (of a tool with arguments, as far as the question looks like a call), then for "none" a bias and
-# its weights on the nearest example, the best affinity and closeness. PRIOR was fitted on labelled
-# questions by two authors, each checked on the other's; SCALE is how far a project's own examples,
-# which resemble each other more than questions do, may move it.
-PRIOR = np.array([5.5, 4.0, 0.5, 12.0, 1.0, 12.0, 17.0, 1.2, 8.5, -10.0, -2.0, -0.2])
-SCALE = np.array([0.5, 0.5, 0.2, 1.0, 0.1, 1.5, 2.0, 1.0, 2.0, 1.5, 1.0, 0.1])
+FEATURES = (
+    ("regression", "similar to its examples"),
+    ("kernel", "similar to its examples"),
+    ("phrase", "matches its description"),
+    ("regression_alone", "similar to its examples"),
+    ("kernel_alone", "similar to its examples"),
+    ("phrase_alone", "matches its description"),
+    ("affinity", "its documents use the same words"),
+    ("closeness", "its documents are about this"),
+    ("call", "the question names its arguments"),
+)
+# The conditional logit's parameters: the weights of FEATURES (`_alone` are of targets without
+# documents), a bias for targets without documents (of a tool with arguments, as far as the question
+# looks like a call), then for "none" a bias and its weights on the nearest texts and the regression,
+# where no document is known; and the same, with the best affinity and closeness, where some are.
+# SCALE is how far a project's own examples may move each.
+PRIOR = np.array(
+    [6.4, 1.1, 2.7, 8.5, 5, 11, 14.7, 1.1, 14.7, 0.3, 5, -2.5, 3.5, 5.6, -3.9, 23, 0.1, 0],
+    dtype=np.float64,
+)
+SCALE = np.array(
+    [0.5, 0.3, 0.3, 3, 2, 3, 0.5, 0.05, 1, 1, 2, 3, 8, 0.5, 1, 1, 0.5, 0.05], dtype=np.float64
+)
 NONE_SHARE = 0.18  # how much the examples of "none" weigh in the fit, whatever their number
-VERSION = 7
+VERSION = 9
 
 
 class ExampleEmbedder(Protocol):
@@ -71,12 +97,32 @@ def scope_phrases(description: str) -> list[str]:
     return list(dict.fromkeys(part.strip() for part in parts if len(part.strip()) > 1))
 
 
-@dataclass
-class _Texts:
-    """Texts that stand for targets: the positions of each target's, and all centred vectors."""
+@dataclass(frozen=True)
+class _Rows:
+    """All texts that questions are compared with, in this order.
 
-    rows: list[NDArray[np.int64]]
-    vectors: Array
+    Examples, examples of "none", phrases of descriptions: these the regression learns from. Then
+    phrases mined from documents. `owners` are positions of targets; "none" comes after the last.
+    """
+
+    texts: list[str]
+    owners: NDArray[np.int64]
+    examples: int
+    none: int
+    learned: int
+
+
+@dataclass
+class _Model:
+    """What is fitted."""
+
+    targets: list[str]
+    rows: _Rows
+    means: Floats  # of questions: zh, en; of phrases: zh, en
+    vectors: Floats
+    lexicon: Lexicon
+    regression: Regression
+    weights: Array
 
 
 class LocalClassifier:
@@ -86,7 +132,7 @@ class LocalClassifier:
         targets: what can be routed to.
         none: example questions that no target covers.
         embedder: the router's embedding model.
-        cache: a file that keeps fitted weights; they are fitted anew when what they depend on changes.
+        cache: a file that keeps what was fitted; it is fitted anew when what it depends on changes.
     """
 
     def __init__(
@@ -96,241 +142,340 @@ class LocalClassifier:
         embedder: ExampleEmbedder,
         cache: Path | None = None,
     ) -> None:
-        self.targets = list(targets)
+        self._given = list(targets)
+        self._none = list(dict.fromkeys(none))
         self._embedder = embedder
         self._cache = cache
-        generic = [*texts("generic", "zh"), *texts("generic", "en")]
-        self._none = list(dict.fromkeys([*none, *generic]))
-        self._generic = generic
-        self._examples = [(i, text) for i, t in enumerate(targets) for text in t.examples]
-        self._phrases = [
-            (i, phrase)
-            for i, target in enumerate(targets)
-            for phrase in dict.fromkeys(
-                [target.title, *scope_phrases(target.description), *target.phrases]
-            )
-        ]
-        self._weights = PRIOR.copy()
-        self._means: dict[str, Array] = {}
+        self._model: _Model | None = None
 
-    async def prepare(self) -> None:
-        """Embed examples and phrases (from the cache where possible)."""
-        everything = [
-            *self._generic,
-            *(text for _, text in self._examples),
-            *(text for _, text in self._phrases),
-            *self._none,
-        ]
-        vectors = np.asarray(await self._embedder.embed_examples(everything), dtype=np.float64)
-        bounds = np.cumsum([len(self._generic), len(self._examples), len(self._phrases)])
-        generic, examples, phrases, none = np.split(vectors, bounds)
-        for name in ("zh", "en"):
-            rows = [
-                vector
-                for text, vector in zip(
-                    [*self._generic, *(t for _, t in self._examples)],
-                    [*generic, *examples],
-                    strict=True,
-                )
-                if language(text) == name
-            ]
-            self._means[name] = np.mean(rows, axis=0)
-        self._example_set = self._set(self._examples, examples)
-        self._phrase_set = self._set(self._phrases, phrases)
-        self._none_vectors = none
-        self._vocabulary: dict[str, int] = {}
-        counts: Counter[str] = Counter()
-        for _, text in self._examples:
-            counts.update(set(tokens(text)))
-        self._vocabulary = {term: i for i, term in enumerate(counts)}
-        total = len(self._examples)
-        self._idf = np.array([math.log((1 + total) / (1 + n)) + 1 for n in counts.values()])
-        self._terms = np.array([self._term_vector(text) for _, text in self._examples]).reshape(
-            total, len(self._vocabulary)
-        )
+    @property
+    def targets(self) -> list[Target]:
+        """What can be routed to, without the kinds of small talk that the project covers itself."""
+        names = set(self._fitted.targets)
+        return [target for target in self._given if target.name in names]
 
-    def _set(self, items: Sequence[tuple[int, str]], vectors: Array) -> _Texts:
-        centred = [self._centred(v, text) for v, (_, text) in zip(vectors, items, strict=True)]
-        owners = np.array([owner for owner, _ in items], dtype=np.int64)
-        rows = [np.flatnonzero(owners == i) for i in range(len(self.targets))]
-        return _Texts(rows, np.array(centred).reshape(len(items), -1))
-
-    def _centred(self, vector: Array, text: str) -> Array:
-        shifted = vector - self._means[language(text)]
-        return np.asarray(shifted / max(float(np.linalg.norm(shifted)), 1e-9))
-
-    def _term_vector(self, text: str) -> Array:
-        out = np.zeros(len(self._vocabulary))
-        for term in set(tokens(text)):
-            if term in self._vocabulary:
-                out[self._vocabulary[term]] = 1.0
-        out *= self._idf
-        return np.asarray(out / max(float(np.linalg.norm(out)), 1e-9))
-
-    def _features(self, vector: Array, question: Question, leave_out: int | None = None) -> Array:
-        """Return the design matrix of a question: a row a target and one for "none"."""
-        count = len(self.targets)
-        design = np.zeros((count + 1, len(PRIOR)))
-        centred = self._centred(vector, question.text)
-        similar = self._example_set.vectors @ centred if len(self._examples) else np.zeros(0)
-        phrase = self._phrase_set.vectors @ centred
-        terms = self._terms @ self._term_vector(question.text)
-        nearest = 0.0
-        for i, target in enumerate(self.targets):
-            mine = self._example_set.rows[i]
-            if leave_out is not None:
-                mine = mine[mine != leave_out]
-            affinity = question.affinities.get(target.name)
-            if len(mine):
-                alike = similar[mine]
-                kernel = math.log(float(np.mean(np.exp(TAU * alike)))) / TAU
-                design[i, 6 if affinity is None else 0] = kernel
-                design[i, 2] = float(terms[mine].max())
-                nearest = max(nearest, float(alike.max()))
-            scoped = self._phrase_set.rows[i]
-            if len(scoped):
-                best = float(phrase[scoped].max())
-                design[i, 1] = best
-                nearest = max(nearest, best)
-            call = question.calls.get(target.name)
-            if affinity is None:
-                design[i, 7] = 1.0 if call is None else min(1.0, 3.0 * call)
-            else:
-                design[i, 3] = affinity.lexical
-                design[i, 4] = _closeness(affinity.similarity)
-            design[i, 5] = call or 0.0
-        known = question.affinities.values()
-        design[count, 8] = 1.0
-        design[count, 9] = nearest
-        design[count, 10] = max((one.lexical for one in known), default=0.0)
-        design[count, 11] = max((_closeness(one.similarity) for one in known), default=0.0)
-        return design
+    @property
+    def _fitted(self) -> _Model:
+        if self._model is None:
+            raise RuntimeError("LocalClassifier.fit was not awaited")
+        return self._model
 
     async def fit(self, describe: Describe) -> None:
-        """Fit the weights on the examples, each left out of its own comparison.
+        """Fit what the cache does not hold.
 
         Args:
             describe: gives a question's affinities and likeness to tool calls.
         """
         key = self._fingerprint()
-        saved = await asyncio.to_thread(self._load, key)
-        if saved is not None:
-            self._weights = saved
+        saved = await asyncio.to_thread(self._load)
+        if saved is not None and saved[0] == key:
+            self._model = saved[1]
             return
-        designs: list[Array] = []
-        right: list[int] = []
-        raw = np.asarray(
-            await self._embedder.embed_examples([text for _, text in self._examples]),
-            dtype=np.float64,
-        )
-        for i, (owner, text) in enumerate(self._examples):
-            designs.append(self._features(raw[i], await describe(text), leave_out=i))
-            right.append(owner)
-        for text, vector in zip(self._none, self._none_vectors, strict=True):
-            designs.append(self._features(vector, await describe(text)))
-            right.append(len(self.targets))
-        labels = np.array(right)
-        outside = labels == len(self.targets)
+        shape = await self._shape()
+        before = saved[1] if saved is not None and saved[0]["base"] == key["base"] else None
+        model = await asyncio.to_thread(_learn, *shape, before)
+        self._model = model[0]
+        if model[1] is not None:
+            model[0].weights = await self._calibrated(model[0], model[1], describe)
+        await asyncio.to_thread(self._save, key)
+
+    async def _shape(self) -> tuple[list[str], _Rows, Floats, Floats]:
+        """Return the names of targets, their texts with vectors, and the mean vectors."""
+        general = [text for name in ("zh", "en") for text in texts("generic", name)]
+        everything = dict.fromkeys([*general, *self._none])
+        for target in self._given:
+            everything.update(dict.fromkeys([*target.examples, *_scope(target), *target.phrases]))
+        embedded = await self._embedder.embed_examples(list(everything))
+        known = dict(zip(everything, np.asarray(embedded, dtype=np.float32), strict=True))
+        return await asyncio.to_thread(_arrange, self._given, self._none, general, known)
+
+    async def _calibrated(self, model: _Model, left_out: Array, describe: Describe) -> Array:
+        """Return the weights, fitted on examples that each was left out of its own comparison."""
+        rows = model.rows
+        step = max(1, -(-rows.examples // SAMPLE))
+        asked = [*range(0, rows.examples, step), *range(rows.examples, rows.examples + rows.none)]
+        designs = []
+        for position in asked:
+            question = await describe(rows.texts[position])
+            vector = model.vectors[position]
+            designs.append(_features(model, vector, question, left_out[position], position))
+        labels = rows.owners[asked]
+        outside = labels == len(model.targets)
         weights = np.where(
             outside,
             NONE_SHARE * len(labels) / max(int(outside.sum()), 1),
             (1 - NONE_SHARE) * len(labels) / max(int((~outside).sum()), 1),
         )
-        if self._examples:
-            self._weights = _fit_conditional_logit(np.array(designs), labels, weights)
-        await asyncio.to_thread(self._save, key)
+        if not rows.examples:  # "none" alone says nothing about the rest
+            return PRIOR.copy()
+        fitted = await asyncio.to_thread(
+            fit_conditional_logit, np.array(designs), labels, weights, PRIOR, SCALE
+        )
+        fitted[: len(FEATURES)] = np.maximum(fitted[: len(FEATURES)], 0.0)
+        return fitted
 
     async def score(self, question: Question) -> TargetScore:
         """Return the probability of every target and of "none"."""
-        vector = np.asarray(await self._embedder.embed_query(question.text), dtype=np.float64)
-        design = self._features(vector, question)
-        probabilities = _softmax(design @ self._weights)
-        names = [*(target.name for target in self.targets), NONE]
+        model = self._fitted
+        vector = np.asarray(await self._embedder.embed_query(question.text), dtype=np.float32)
+        centred = _centred(vector, model.means[_language(question.text)])
+        design = _features(model, centred, question)
+        probabilities = softmax(design @ model.weights)
+        names = [*model.targets, NONE]
         found = {name: float(p) for name, p in zip(names, probabilities, strict=True)}
-        best = max(found, key=lambda name: found[name])
-        return TargetScore(found, self._reason(best, design))
+        best = int(np.argmax(probabilities))
+        if best == len(model.targets):
+            return TargetScore(found, "unlike every example, description and document")
+        parts = design[best, : len(FEATURES)] * model.weights[: len(FEATURES)]
+        return TargetScore(found, FEATURES[int(np.argmax(parts))][1])
 
-    def _reason(self, best: str, design: Array) -> str:
-        if best == NONE:
-            return "unlike every example, description and document"
-        row = design[[target.name for target in self.targets].index(best)]
-        strongest = FEATURES[int(np.argmax(row[: len(FEATURES)] * self._weights[: len(FEATURES)]))]
-        return {
-            "kernel": "similar to its examples",
-            "phrase": "matches its description",
-            "terms": "shares words with an example",
-            "affinity": "its documents use the same words",
-            "closeness": "its documents are about this",
-            "call": "the question names its arguments",
-            "kernel_alone": "similar to its examples",
-        }[strongest]
-
-    def _fingerprint(self) -> str:
-        shape = [
-            VERSION,
-            self._embedder.name,
+    def _fingerprint(self) -> dict[str, str]:
+        base = [VERSION, self._embedder.name, [[t.name, t.kind] for t in self._given]]
+        rest = [
             self._none,
-            [[t.name, t.kind, t.title, t.description, t.examples, t.phrases] for t in self.targets],
+            [[t.title, t.description, t.examples, t.phrases] for t in self._given],
         ]
-        return hashlib.sha256(json.dumps(shape, ensure_ascii=False).encode()).hexdigest()
+        return {"base": _digest(base), "rest": _digest(rest)}
 
-    def _load(self, key: str) -> Array | None:
+    def _load(self) -> tuple[dict[str, str], _Model] | None:
         if self._cache is None or not self._cache.exists():
             return None
         try:
-            data = json.loads(self._cache.read_text(encoding="utf-8"))
-        except (OSError, ValueError):
+            with self._cache.open("rb") as raw, np.load(raw) as file:
+                arrays = {name: file[name] for name in file.files}
+            head = json.loads(bytes(arrays["head"]).decode())
+            if head["version"] != VERSION or len(arrays["weights"]) != len(PRIOR):
+                return None
+            rows = _Rows(
+                head["texts"], arrays["row_owners"], head["examples"], head["none"], head["learned"]
+            )
+            regression = SubTopics(arrays) if "slopes" in arrays else KernelRidge(arrays)
+            model = _Model(
+                head["targets"],
+                rows,
+                np.asarray(arrays["means"], dtype=np.float32),
+                np.asarray(arrays["vectors"], dtype=np.float32),
+                Lexicon(arrays),
+                regression,
+                arrays["weights"],
+            )
+        except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile):
             return None  # a cache that cannot be read is made again
-        fits = data.get("key") == key and len(data.get("weights", ())) == len(PRIOR)
-        return np.array(data["weights"]) if fits else None
+        return head["key"], model
 
-    def _save(self, key: str) -> None:
-        if self._cache is not None:
-            self._cache.parent.mkdir(parents=True, exist_ok=True)
-            data = {"key": key, "weights": [round(float(w), 5) for w in self._weights]}
-            self._cache.write_text(json.dumps(data), encoding="utf-8")
+    def _save(self, key: dict[str, str]) -> None:
+        if self._cache is None:
+            return
+        model = self._fitted
+        head = {
+            "version": VERSION,
+            "key": key,
+            "targets": model.targets,
+            "texts": model.rows.texts,
+            "examples": model.rows.examples,
+            "none": model.rows.none,
+            "learned": model.rows.learned,
+        }
+        arrays: dict[str, Any] = {
+            "head": np.frombuffer(json.dumps(head, ensure_ascii=False).encode(), dtype=np.uint8),
+            "row_owners": model.rows.owners,
+            "means": model.means,
+            "vectors": model.vectors.astype(np.float16),
+            "weights": model.weights,
+            **model.lexicon.arrays(),
+            **model.regression.arrays(),
+        }
+        self._cache.parent.mkdir(parents=True, exist_ok=True)
+        written = self._cache.with_name(f"{self._cache.name}.{os.getpid()}")
+        with written.open("wb") as file:
+            np.savez(file, **arrays)
+        written.replace(self._cache)
 
 
-class Describe(Protocol):
-    """Gives what is known of a question beside its embedding."""
+def _digest(shape: Any) -> str:
+    return hashlib.sha256(json.dumps(shape, ensure_ascii=False).encode()).hexdigest()
 
-    async def __call__(self, text: str) -> Question:
-        """Return the question with its affinities and likeness to tool calls."""
-        ...
+
+def _language(text: str) -> int:
+    return 0 if language(text) == "zh" else 1
+
+
+def _scope(target: Target) -> list[str]:
+    return list(dict.fromkeys(filter(None, [target.title, *scope_phrases(target.description)])))
+
+
+def _centred(vector: Floats, mean: Floats) -> Floats:
+    shifted = vector - mean
+    return np.asarray(shifted / max(float(np.linalg.norm(shifted)), 1e-9), dtype=np.float32)
+
+
+def _arrange(
+    given: Sequence[Target], none: Sequence[str], general: Sequence[str], known: dict[str, Floats]
+) -> tuple[list[str], _Rows, Floats, Floats]:
+    """Put the texts in their order, with centred vectors, and leave out what does not apply."""
+    questions = [*general, *(text for target in given for text in target.examples)]
+    scope = [text for target in given if target.kind != "talk" for text in _scope(target)]
+    means = _means(questions, scope, known)
+    indexes = [target for target in given if target.kind == "index"]
+
+    def vectors_of(chosen: Sequence[str], kind: int) -> Floats:
+        rows = [_centred(known[text], means[kind + _language(text)]) for text in chosen]
+        return np.array(rows, dtype=np.float32).reshape(len(chosen), means.shape[1])
+
+    covered = np.vstack(
+        [
+            vectors_of([text for target in indexes for text in target.examples], 0),
+            vectors_of([text for target in indexes for text in _scope(target)], 2),
+        ]
+    )
+
+    def is_covered(text: str) -> bool:
+        return bool(((covered @ vectors_of([text], 0)[0]) >= COVERED).any())
+
+    targets = [
+        target
+        for target in given
+        if target.kind != "talk" or not any(is_covered(text) for text in target.examples)
+    ]
+    outside = list(none)
+    if len(outside) < OWN_NONE:
+        free = [text for text in general if text not in none and not is_covered(text)]
+        known_texts = sum(len(target.examples) + len(_scope(target)) for target in targets)
+        outside += _spread(free, max(OWN_NONE, int(GENERAL * known_texts)) - len(outside))
+    blocks: list[list[tuple[int, str]]] = [
+        [(i, text) for i, target in enumerate(targets) for text in target.examples],
+        [(len(targets), text) for text in outside],
+        [(i, text) for i, target in enumerate(targets) for text in _scope(target)],
+        [(i, text) for i, target in enumerate(targets) for text in target.phrases],
+    ]
+    flat = [item for block in blocks for item in block]
+    split = len(blocks[0]) + len(blocks[1])
+    rows = _Rows(
+        [text for _, text in flat],
+        np.array([owner for owner, _ in flat], dtype=np.int64),
+        len(blocks[0]),
+        len(blocks[1]),
+        split + len(blocks[2]),
+    )
+    vectors = np.vstack([vectors_of(rows.texts[:split], 0), vectors_of(rows.texts[split:], 2)])
+    return [target.name for target in targets], rows, means, vectors
+
+
+def _spread(items: Sequence[str], most: int) -> list[str]:
+    """Return at most `most` of the items, spread evenly over all."""
+    return list(items[:: max(1, -(-len(items) // most))])
+
+
+def _means(questions: Sequence[str], phrases: Sequence[str], known: dict[str, Floats]) -> Floats:
+    """Return the mean vectors of questions (zh, en) and of phrases (zh, en)."""
+    out = []
+    for kind in (0, 1):
+        mine = [known[text] for text in questions if _language(text) == kind]
+        out.append(np.mean(mine, axis=0))
+    for kind in (
+        0,
+        1,
+    ):  # of few phrases the mean is what they are about, so it is drawn to questions
+        mine = [known[text] for text in phrases if _language(text) == kind]
+        total = PHRASES_ALIKE * out[kind] + (np.sum(mine, axis=0) if mine else 0.0)
+        out.append(total / (PHRASES_ALIKE + len(mine)))
+    return np.array(out, dtype=np.float32)
+
+
+def _learn(
+    targets: list[str], rows: _Rows, means: Floats, vectors: Floats, before: _Model | None
+) -> tuple[_Model, Array | None]:
+    """Fit all but the weights; without left-out scores the weights of before are kept."""
+    lexicon = Lexicon.of(rows.texts)
+    classes = len(targets) + 1
+    count = rows.learned
+    regression: Regression
+    if count > MANY and before is not None and _is_alike(targets, rows, before):
+        regression, left_out, weights = before.regression, None, before.weights
+    else:
+        weights = PRIOR.copy()
+        learned = vectors[:count]
+        if count > MANY:
+            regression, left_out = SubTopics.fit(learned, rows.owners[:count], classes)
+        else:
+            alike = (1 - LEXICAL) * (learned @ learned.T)
+            for position, text in enumerate(rows.texts[:count]):
+                alike[position] += LEXICAL * lexicon.similarities(text)[:count]
+            regression, left_out = KernelRidge.fit(alike, rows.owners[:count], classes)
+    return _Model(targets, rows, means, vectors, lexicon, regression, weights), left_out
+
+
+def _is_alike(targets: list[str], rows: _Rows, before: _Model) -> bool:
+    if targets != before.targets or not isinstance(before.regression, SubTopics):
+        return False
+    now, then = set(rows.texts[: rows.learned]), set(before.rows.texts[: before.rows.learned])
+    return len(now ^ then) < FEW_CHANGED * len(now)
+
+
+def _features(
+    model: _Model,
+    vector: Floats,
+    question: Question,
+    scores: Array | None = None,
+    position: int | None = None,
+) -> Array:
+    """Return the design matrix of a question: a row a target and one for "none".
+
+    Args:
+        model: what is fitted.
+        vector: the question's centred vector.
+        question: the question.
+        scores: the regression's, where they are known.
+        position: the question's own row, left out.
+    """
+    rows, count = model.rows, len(model.targets)
+    similar = (1 - LEXICAL) * (model.vectors @ vector)
+    similar += LEXICAL * model.lexicon.similarities(question.text)
+    if scores is None:
+        scores = model.regression.scores(vector, similar[: rows.learned])
+    if position is not None:
+        similar[position] = -np.inf
+    kernel = _kernels(rows, similar, count)
+    phrase = np.full(count, -np.inf)
+    beginning = rows.examples + rows.none
+    np.maximum.at(phrase, rows.owners[beginning:], similar[beginning:])
+    phrase = np.where(np.isfinite(phrase), phrase, kernel)
+    design = np.zeros((count + 1, len(PRIOR)))
+    for i, name in enumerate(model.targets):
+        affinity = question.affinities.get(name)
+        first = 3 if affinity is None else 0
+        design[i, first : first + 3] = scores[i], kernel[i], phrase[i]
+        call = question.calls.get(name)
+        if affinity is None:
+            design[i, 9] = 1.0 if call is None else min(1.0, 3.0 * call)
+        else:
+            design[i, 6] = affinity.lexical
+            design[i, 7] = _closeness(affinity.similarity)
+        design[i, 8] = call or 0.0
+    found = question.affinities.values()
+    similar[rows.examples : beginning] = -np.inf
+    nearest = np.partition(similar, -NEAREST)[-NEAREST:] if len(similar) >= NEAREST else similar
+    near = float(np.mean(np.maximum(nearest, 0.0))) if len(nearest) else 0.0
+    first = 13 if found else 10
+    design[count, first : first + 3] = 1.0, near, scores[count]
+    if found:
+        design[count, 16] = max(one.lexical for one in found)
+        design[count, 17] = max(_closeness(one.similarity) for one in found)
+    return design
+
+
+def _kernels(rows: _Rows, similar: Floats, count: int) -> Array:
+    """Return each target's log-mean-exp over its examples, or its description where it has none."""
+    weights = np.exp(TAU * similar[: rows.learned])
+    out = np.zeros(count)
+    for part in (slice(rows.examples + rows.none, rows.learned), slice(0, rows.examples)):
+        owners, mine = rows.owners[part], weights[part]
+        sizes = np.bincount(owners[mine > 0], minlength=count)[:count]
+        sums = np.bincount(owners, mine, minlength=count)[:count]
+        there = sizes > 0
+        out[there] = np.log(sums[there] / sizes[there]) / TAU
+    return out
 
 
 def _closeness(similarity: float) -> float:
     return (similarity - TYPICAL) / SPREAD if similarity else 0.0
-
-
-def _softmax(utilities: Array) -> Array:
-    shifted = np.exp(utilities - utilities.max(axis=-1, keepdims=True))
-    return np.asarray(shifted / shifted.sum(axis=-1, keepdims=True))
-
-
-def _fit_conditional_logit(designs: Array, labels: NDArray[np.int64], weights: Array) -> Array:
-    """Fit a conditional logit by Newton's method, drawn to PRIOR by a ridge.
-
-    Args:
-        designs: features of shape (questions, choices, parameters).
-        labels: the index of the right choice, of shape (questions,).
-        weights: how much each question counts, of shape (questions,).
-
-    Source: McFadden, Conditional logit analysis of qualitative choice behavior, 1974.
-    """
-    theta = PRIOR.copy()
-    ridge = np.diag(SCALE**-2.0)
-    for _ in range(30):
-        probabilities = _softmax(designs @ theta)
-        expected = np.einsum("nc,ncp->np", probabilities, designs)
-        chosen = designs[np.arange(len(labels)), labels]
-        gradient = ((chosen - expected) * weights[:, None]).sum(axis=0) - ridge @ (theta - PRIOR)
-        spread = np.einsum("nc,ncp,ncq->npq", probabilities, designs, designs)
-        spread -= np.einsum("np,nq->npq", expected, expected)
-        hessian = (spread * weights[:, None, None]).sum(axis=0) + ridge
-        step = np.linalg.solve(hessian, gradient)
-        theta = theta + step * min(1.0, 4.0 / max(float(np.abs(step).max()), 1e-9))
-        if float(np.abs(step).max()) < 1e-6:
-            break
-    theta[: len(FEATURES)] = np.maximum(theta[: len(FEATURES)], 0.0)
-    return np.asarray(theta)

@@ -1,17 +1,21 @@
-"""The first stage: what needs no judgement. Small talk, explicit choices, inventory, hand-over."""
+"""The first stage: what needs no judgement, from corrections and the project's patterns to small talk."""
 
 from __future__ import annotations
 
+import asyncio
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import lru_cache
-from typing import Any
 
-from agent.routing.types import NONE, Candidate, Decision, Route, Target
+from agent.routing.corrections import Right
+from agent.routing.decision import make_route
+from agent.routing.types import NONE, Action, Asked, Decision, Passed, Target
+from agent.settings import Rule
 from indexes.text import content_terms, normalize
 from prompts import texts
 
-__all__ = ["TALK", "apply_rules", "stands_alone", "talk_targets"]
+__all__ = ["TALK", "VAGUE", "Rules", "stands_alone", "talk_targets"]
 
 TALK = "talk:"
 VAGUE = "vague"  # an opening without a topic, which is asked back
@@ -29,33 +33,67 @@ _HAND_OVER = re.compile(
 )
 
 
-def apply_rules(question: str, targets: Sequence[Target]) -> Decision | None:
-    """Return the route that a rule decides, or None.
+class Rules:
+    """The stage of rules, in this order: corrections, explicit choices, patterns, the general ones.
 
     Args:
-        question: the standalone question.
-        targets: the indexes and tools that may be routed to.
+        corrections: gives the right route of a question that was corrected.
+        patterns: [[routing.rule]] of the project.
     """
-    indexes = [target for target in targets if target.kind == "index"]
-    text = normalize(question).strip()
+
+    name = "rule"
+
+    def __init__(
+        self,
+        corrections: Callable[[str], Right | None] = lambda question: None,
+        patterns: Sequence[Rule] = (),
+    ) -> None:
+        self._corrections = corrections
+        self._patterns = [(re.compile(one.pattern, re.IGNORECASE), one) for one in patterns]
+
+    async def decide(self, asked: Asked) -> Decision | Passed:
+        """Return what a rule decides; a rule about what the principal may not see does not apply."""
+        right = await asyncio.to_thread(self._corrections, asked.text)
+        if right is not None and _seen(asked, right.indexes, right.tool):
+            return _match(
+                asked,
+                right.action,
+                "this question was corrected",
+                indexes=right.indexes,
+                tools=[right.tool] if right.tool else [],
+            )
+        explicit = _explicit(asked)
+        if explicit is not None:
+            name, rest = explicit
+            reason = f"the question names the index {name!r}"
+            return _match(replace(asked, text=rest), "search", reason, indexes=[name])
+        text = normalize(asked.text).strip()
+        for pattern, one in self._patterns:
+            indexes = [one.index] if one.index else []
+            if pattern.search(text) and _seen(asked, indexes, one.tool):
+                action: Action = "act" if one.tool else "search" if indexes else "answer"
+                tools = [one.tool] if one.tool else []
+                reason = f"matches the pattern {one.pattern!r}"
+                return _match(asked, action, reason, indexes=indexes, tools=tools)
+        return _general(asked, text) or Passed("no rule applies")
+
+
+def _general(asked: Asked, text: str) -> Decision | None:
     talk = _small_talk(text)
-    if talk is not None:
-        return _match(question, indexes, "answer", f"small talk: {talk}", talk=talk)
+    if talk is not None and f"{TALK}{talk}" in asked.names("talk"):
+        return _match(asked, "answer", f"small talk: {talk}", talk=talk)
     if _HAND_OVER.search(text):
-        return _match(question, indexes, "act", "asks for a person", tools=[HAND_OVER])
+        return _match(asked, "act", "asks for a person", tools=[HAND_OVER])
     if _INVENTORY.search(text):
-        return _match(
-            question, indexes, "act", "asks which documents there are", tools=[LIST_DOCUMENTS]
-        )
-    explicit = _explicit(question, indexes)
-    if explicit is not None:
-        name, rest = explicit
-        return _match(
-            rest, indexes, "search", f"the question names the index {name!r}", chosen=name
-        )
-    if not content_terms(question):
-        return _match(question, indexes, "clarify", "the question has no topic")
+        return _match(asked, "act", "asks which documents there are", tools=[LIST_DOCUMENTS])
+    if not content_terms(asked.text) and not any(char.isalpha() for char in text):
+        return _match(asked, "clarify", "the question has no topic")
     return None
+
+
+def _seen(asked: Asked, indexes: Sequence[str], tool: str | None) -> bool:
+    tools = [*asked.names("tool"), HAND_OVER, LIST_DOCUMENTS]
+    return set(indexes) <= set(asked.names("index")) and (tool is None or tool in tools)
 
 
 def stands_alone(question: str) -> bool:
@@ -66,41 +104,27 @@ def stands_alone(question: str) -> bool:
 
 
 def _match(
-    question: str,
-    indexes: Sequence[Target],
-    action: Any,
+    asked: Asked,
+    action: Action,
     reason: str,
     *,
-    tools: list[str] | None = None,
-    chosen: str | None = None,
+    indexes: Sequence[str] = (),
+    tools: Sequence[str] = (),
     talk: str | None = None,
 ) -> Decision:
-    certain = chosen or NONE
-    names = [
-        certain,
-        *(t.name for t in indexes if t.name != certain),
-        *([] if chosen is None else [NONE]),
-    ]
-    candidates: list[Candidate] = [
-        {"name": name, "confidence": 1.0 if name == certain else 0.0} for name in names
-    ]
-    route: Route = {
-        "question": question,
-        "action": action,
-        "indexes": [] if chosen is None else [{"name": chosen, "confidence": 1.0}],
-        "tools": tools or [],
-        "candidates": candidates,
-        "confidence": 1.0,
-        "reason": reason,
-        "decided_by": "rule",
-    }
-    return Decision(route, talk)
+    certain = [*indexes] or [NONE]
+    probabilities = dict.fromkeys([*asked.names("index"), NONE], 0.0)
+    probabilities |= {name: 1.0 / len(certain) for name in certain}
+    asked = replace(asked, probabilities=probabilities)
+    return Decision(make_route(asked, action, indexes, tools, 1.0, reason, "rule"), talk)
 
 
-def _explicit(question: str, indexes: Sequence[Target]) -> tuple[str, str] | None:
+def _explicit(asked: Asked) -> tuple[str, str] | None:
     """Return the index that a question names and the rest of it: 「在财务报表里：…」, `/index finance …`."""
     names = {}
-    for target in indexes:
+    for target in asked.targets:
+        if target.kind != "index":
+            continue
         names[target.name.lower()] = target.name
         names[target.title.lower()] = target.name
     choices = "|".join(re.escape(name) for name in sorted(names, key=len, reverse=True))
@@ -110,7 +134,7 @@ def _explicit(question: str, indexes: Sequence[Target]) -> tuple[str, str] | Non
     match = re.match(
         rf"\s*(?:/index\s+{quoted}\s+|(?:请?(?:在|从|到|去|查|只查|in|from)\s*)?{quoted.replace('name', 'other', 1)}"
         r"\s*(?:里面|里|中|内)?\s*[:：]\s*)(?P<rest>\S.*)$",
-        question,
+        asked.text,
         re.IGNORECASE | re.DOTALL,
     )
     if match is None:

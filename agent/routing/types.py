@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, Protocol
 
 from typing_extensions import TypedDict  # pydantic needs it before Python 3.12
 
@@ -12,15 +13,23 @@ from indexes import Affinity
 __all__ = [
     "NONE",
     "Action",
+    "Asked",
     "Candidate",
+    "Complete",
     "DecidedBy",
+    "Decision",
+    "Describe",
+    "Language",
+    "Passed",
     "Question",
     "Route",
     "Slot",
+    "Stage",
     "Target",
     "TargetScore",
 ]
 
+Language = Literal["zh", "en"]
 Action = Literal["answer", "search", "act", "clarify"]
 DecidedBy = Literal["rule", "classifier", "model", "fallback"]
 NONE = "none"
@@ -99,3 +108,63 @@ class Question:
     text: str
     affinities: dict[str, Affinity] = field(default_factory=dict)
     calls: dict[str, float] = field(default_factory=dict)
+
+
+class Describe(Protocol):
+    """Gives what is known of a question beside its embedding."""
+
+    async def __call__(self, text: str) -> Question:
+        """Return the question with its affinities and likeness to tool calls."""
+        ...
+
+
+Complete = Callable[[str], Awaitable[str]]
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A question on its way through the stages.
+
+    Args:
+        text: the standalone question.
+        targets: what the principal may be routed to.
+        describe: finds what the documents and tools make of a question.
+        complete: sends a prompt to the router's chat model; None where there is none.
+        language: of prompts.
+        probabilities: of the targets by name and of "none", summing to 1, once they are known.
+    """
+
+    text: str
+    targets: tuple[Target, ...]
+    describe: Describe
+    complete: Complete | None = None
+    language: Language = "en"
+    probabilities: dict[str, float] = field(default_factory=dict)
+
+    def names(self, kind: str) -> list[str]:
+        """Return the names of the targets of a kind."""
+        return [target.name for target in self.targets if target.kind == kind]
+
+
+@dataclass(frozen=True)
+class Passed:
+    """A stage that leaves the decision to the next one, why, and what it found out."""
+
+    reason: str
+    probabilities: dict[str, float] = field(default_factory=dict)
+
+
+class Stage(Protocol):
+    """A part of the cascade: it decides, or passes."""
+
+    @property
+    def name(self) -> str:
+        """What it is called in logs and reasons."""
+        ...
+
+    async def decide(self, asked: Asked) -> Decision | Passed:
+        """Return the decision, or why there is none.
+
+        Whatever it raises is told in the route, and the next stage is asked.
+        """
+        ...
