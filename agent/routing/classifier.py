@@ -429,7 +429,8 @@ def _features(
         position: the question's own row, left out.
     """
     rows, count = model.rows, len(model.targets)
-    similar = (1 - LEXICAL) * (model.vectors @ vector)
+    # one thread: BLAS would start several, which wait for each other longer than they work
+    similar = (1 - LEXICAL) * np.einsum("ij,j->i", model.vectors, vector)
     similar += LEXICAL * model.lexicon.similarities(question.text)
     if scores is None:
         scores = model.regression.scores(vector, similar[: rows.learned])

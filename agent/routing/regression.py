@@ -117,6 +117,7 @@ class SubTopics:
         from sklearn.cluster import KMeans
         from sklearn.exceptions import ConvergenceWarning
         from sklearn.linear_model import LogisticRegression
+        from threadpoolctl import threadpool_limits
 
         topics = np.empty(len(labels), dtype=np.int64)
         owners: list[int] = []
@@ -125,13 +126,14 @@ class SubTopics:
             if not len(mine):
                 continue
             count = max(1, len(mine) // SUB_TOPIC)
-            clusters = KMeans(count, n_init=1, max_iter=20, random_state=0).fit(vectors[mine])
+            with threadpool_limits(1):  # several threads wait for each other five times as long
+                clusters = KMeans(count, n_init=1, max_iter=20, random_state=0).fit(vectors[mine])
             topics[mine] = clusters.labels_ + len(owners)
             owners += [label] * count
         none = labels == classes - 1
         share = NONE_SHARE * len(labels) / max(int(none.sum()), 1)
         weights = np.where(none, min(max(share, 1.0), 10.0), 1.0)
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(), threadpool_limits(1):
             # more rounds bring nothing that calibration would notice
             warnings.simplefilter("ignore", ConvergenceWarning)
             model = LogisticRegression(C=10.0, max_iter=ROUNDS, tol=1e-3)
