@@ -37,7 +37,7 @@ __all__ = ["ExampleEmbedder", "LocalClassifier", "scope_phrases"]
 Array = NDArray[np.float64]
 Floats = NDArray[np.float32]
 LEXICAL = 0.23  # the share of characters in a similarity
-TAU = 13.0
+TAU = 20.0
 NEAREST = 3  # how close a question is to anything known: the mean of so many similarities
 COVERED = 0.5  # a general question this similar to what the project covers is not general there
 OWN_NONE = 10  # with so many examples of "none" of its own a project needs no general ones
@@ -71,7 +71,7 @@ SCALE = np.array(
     [0.5, 0.3, 0.3, 3, 2, 3, 0.5, 0.05, 1, 1, 2, 3, 8, 0.5, 1, 1, 0.5, 0.05], dtype=np.float64
 )
 NONE_SHARE = 0.18  # how much the examples of "none" weigh in the fit, whatever their number
-VERSION = 9
+VERSION = 10
 
 
 class ExampleEmbedder(Protocol):
