@@ -213,7 +213,7 @@ class Waypost:
                 *self._lines(self.settings.routing.none_file, "none_file"),
                 *self._learned.none(),
             ],
-            self.registry.embedder,
+            self.registry.embedder(self.settings.routing.embedding),
             self.project / self.settings.store.path / "cache" / "router.npz",
         )
         await classifier.fit(self._describe_for_fitting)

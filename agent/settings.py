@@ -97,6 +97,7 @@ class Routing(Section):
     Args:
         none: example questions that no index or tool covers; `none_file` names more, one a line.
         outside: what to do with such questions.
+        embedding: the router's own model; routing asks no network unless this names one there.
         threshold: how sure the classifier must be to decide alone where a chat model is configured.
         costs: what mistakes cost.
         rule: patterns that decide.
@@ -105,6 +106,7 @@ class Routing(Section):
     none: tuple[str, ...] = ()
     none_file: str = ""
     outside: Literal["decline", "model"] = "decline"
+    embedding: str = Field(default="local", pattern=MODEL)
     threshold: float = Field(default=0.6, ge=0, le=1)
     costs: Costs = Costs()
     rule: tuple[Rule, ...] = ()

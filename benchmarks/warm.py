@@ -57,7 +57,7 @@ async def costs(project: Path, *, persistent: bool) -> tuple[list[float], list[f
     took: list[float] = []
     async with Waypost.open(project, persistent=persistent) as waypost:
         await waypost.ingest()
-        embedder = waypost.registry.embedder
+        embedder = waypost.registry.embedder("local")
         embed = embedder.embed_query
 
         async def timed(text: str) -> Vector:

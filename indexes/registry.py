@@ -78,16 +78,17 @@ class Registry:
         project: Path,
         settings: Settings,
         store: Store,
-        embedders: Mapping[str, CachedEmbedder],
+        embedders: dict[str, CachedEmbedder],
+        cache: EmbeddingCache,
         schema: Schema,
         synonyms: Mapping[str, Synonyms],
     ) -> None:
         self.project = project
         self.settings = settings
-        self.embedder = embedders[settings.models.embedding]
         self.store = store
         self.schema = schema
         self._embedders = embedders
+        self._cache = cache
         self._synonyms = synonyms
         self._documents = Documents(project, settings, store, embedders)
         self.indexes: Mapping[str, Index] = {
@@ -132,11 +133,21 @@ class Registry:
         synonyms = {file: await asyncio.to_thread(load_synonyms, folder / file) for file in files}
         store = await open_store(folder, known, schema)
         try:
-            yield cls(folder, known, store, embedders, schema, synonyms)
+            yield cls(folder, known, store, embedders, cache, schema, synonyms)
         finally:
             await store.close()
             for embedder in embedders.values():
                 await embedder.close()
+
+    def embedder(self, model: str) -> CachedEmbedder:
+        """Return an embedding model by name, whether or not an index uses it.
+
+        Args:
+            model: "local" or "openai:<model>".
+        """
+        if model not in self._embedders:
+            self._embedders[model] = CachedEmbedder(make_embedder(model), self._cache)
+        return self._embedders[model]
 
     def embedder_of(self, index: str) -> CachedEmbedder:
         """Return the embedding model of an index."""

@@ -35,7 +35,7 @@ async def test_shipped_vectors_are_the_models(tmp_path: Path) -> None:
             for passage in await index.search("东站项目的措施和费用", principal=None)
         ]
         texts = [f"{passage['header']}\n{passage['text']}" for passage in found]
-        shipped = await waypost.registry.embedder.embed_passages(texts)
+        shipped = await waypost.registry.embedder("local").embed_passages(texts)
     computed = await LocalEmbedder().embed_passages(texts)
     assert len(texts) >= 20
     assert float(np.abs(shipped - computed).max()) < 1e-3

@@ -39,7 +39,7 @@ async def ship(project: Path) -> int:
             EmbeddingCache.get = recording  # type: ignore[method-assign,assignment]
             used.clear()
             shutil.rmtree(copy / ".waypost" / "store", ignore_errors=True)
-            (copy / ".waypost" / "cache" / "router.json").unlink(missing_ok=True)
+            (copy / ".waypost" / "cache" / "router.npz").unlink(missing_ok=True)
             async with Waypost.open(copy) as waypost:
                 await waypost.ingest()
         target = project / SHIPPED

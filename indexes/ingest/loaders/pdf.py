@@ -12,6 +12,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -46,6 +47,7 @@ def load_pdf(path: Path) -> Loaded:
     """
     import pypdfium2 as pdfium
 
+    _forget_system_fonts()
     try:
         document = pdfium.PdfDocument(path)
     except pdfium.PdfiumError as error:
@@ -73,6 +75,24 @@ def load_pdf(path: Path) -> Loaded:
         title=title if _is_told_apart(title, path.stem) else "",
         warnings=warnings,
     )
+
+
+@cache
+def _forget_system_fonts() -> None:
+    """Let pdfium stand its own fonts in for those that a file lacks.
+
+    With those of the machine the same file has other line breaks on another machine.
+    """
+    import pypdfium2 as pdfium
+
+    class OwnFonts(pdfium.PdfSysfontBase):  # type: ignore[misc]  # pypdfium2 is untyped
+        def EnumFonts(self, _: Any, mapper: Any) -> None:  # pdfium's name
+            return None
+
+        def MapFont(self, *asked: Any) -> None:  # pdfium's name
+            return None
+
+    OwnFonts().setup()
 
 
 def _blocks(
