@@ -17,15 +17,16 @@ from langgraph.types import Command
 
 from agent import observability
 from agent.context import Context, Resources
-from agent.errors import ConfigurationError, ThreadError
+from agent.errors import ConfigurationError, ThreadError, WaypostError
 from agent.graph import build_graph
 from agent.models import ChatModel, make_chat_model
 from agent.nodes.approve import checked_decisions
 from agent.nodes.prepare import checked
 from agent.nodes.route import describe
-from agent.observability import QUESTION_FINISHED
+from agent.observability import LEARNING_FAILED, QUESTION_FINISHED
 from agent.routing import (
     CORRECTIONS,
+    NONE,
     Action,
     Correction,
     Corrections,
@@ -54,6 +55,7 @@ if TYPE_CHECKING:
 __all__ = ["Event", "Waypost"]
 
 RECURSION_LIMIT = 40
+RETRY_LEARNING = 30.0  # seconds until corrections that could not be learned are tried again
 TITLES = 40  # how many titles and headings of an index the router learns from
 HEADINGS = 40
 
@@ -92,11 +94,14 @@ class Waypost:
         self._graph: CompiledStateGraph[Any, Any, Any, Any] | None = None
         self._saver: AsyncSqliteSaver | None = None
         self._lock = asyncio.Lock()
+        self._fitting = asyncio.Lock()
         tools = [
             *load_tools(project, settings.tool),
             *builtin_tools(registry, settings.project.language),
         ]
-        _check_rules(settings, [tool.name for tool in tools])
+        names = [tool.name for tool in tools]
+        _check_names(settings, names)
+        _check_rules(settings, names)
         self._resources = Resources(
             settings=settings,
             registry=registry,
@@ -128,8 +133,10 @@ class Waypost:
         async with Registry.open(folder, known) as registry:
             waypost = cls(folder, known, registry, persistent=persistent)
             async with waypost._stack:
-                yield waypost
-                await waypost._stop_learning()
+                try:
+                    yield waypost
+                finally:
+                    await waypost._stop_learning()
 
     def with_models(
         self, *, answerer: ChatModel | None = None, router: ChatModel | None = None
@@ -181,9 +188,20 @@ class Waypost:
                 yield report
 
     async def _learn(self) -> None:
-        made = await self._make_router()
-        async with self._lock:
-            self._router = made  # until then the one before it answers
+        async with self._fitting:  # one after the other, so that the last one knows the most
+            made, learned = await self._make_router()
+            self._router, self._learned = made, learned  # until then the one before it answers
+
+    async def _learn_corrections(self) -> None:
+        try:
+            await self._learn()
+        except WaypostError as error:
+            observability.warning(LEARNING_FAILED, error=error.code)
+        except OSError as error:
+            observability.warning(LEARNING_FAILED, error=type(error).__name__)
+        else:
+            return
+        await asyncio.sleep(RETRY_LEARNING)
 
     async def _stop_learning(self) -> None:
         if self._learning is not None:
@@ -195,33 +213,36 @@ class Waypost:
 
         A correction decides its own question at once; the router learns from it meanwhile.
         """
-        async with self._lock:
-            if self._router is None:
-                self._router = await self._make_router()
-            elif (self._learning is None or self._learning.done()) and await asyncio.to_thread(
-                self._corrections.current
-            ) is not self._learned:
-                self._learning = asyncio.create_task(self._learn())
-            return self._router
+        if self._router is None:
+            async with self._lock:
+                if self._router is None:
+                    await self._learn()
+        elif (self._learning is None or self._learning.done()) and await asyncio.to_thread(
+            self._corrections.current
+        ) is not self._learned:
+            self._learning = asyncio.create_task(self._learn_corrections())
+        assert self._router is not None
+        return self._router
 
-    async def _make_router(self) -> Router:
-        self._learned = await asyncio.to_thread(self._corrections.current)
+    async def _make_router(self) -> tuple[Router, Corrections]:
+        corrections = await asyncio.to_thread(self._corrections.current)
         classifier = LocalClassifier(
-            await self._targets(self._learned),
+            await self._targets(corrections),
             [
                 *self.settings.routing.none,
-                *self._lines(self.settings.routing.none_file, "none_file"),
-                *self._learned.none(),
+                *await asyncio.to_thread(self._lines, self.settings.routing.none_file, "none_file"),
+                *corrections.none(),
             ],
             self.registry.embedder(self.settings.routing.embedding),
             self.project / self.settings.store.path / "cache" / "router.npz",
         )
         await classifier.fit(self._describe_for_fitting)
-        return Router(
+        router = Router(
             classifier,
             self.settings.routing,
             lambda question: self._corrections.current().match(question),
         )
+        return router, corrections
 
     async def _describe_for_fitting(self, text: str) -> Question:
         return await describe(text, Context(self._resources), unrestricted=True)
@@ -236,11 +257,11 @@ class Waypost:
                 kind="index",
                 title=index.label,
                 description=index.description,
-                examples=_unique(
-                    index.examples,
-                    self._lines(index.examples_file, "examples_file"),
-                    corrected.get(index.name, ()),
+                examples=(
+                    *index.examples,
+                    *await asyncio.to_thread(self._lines, index.examples_file, "examples_file"),
                 ),
+                corrected=tuple(corrected.get(index.name, ())),
                 phrases=(
                     *_spread(outlines[index.name].titles, TITLES),
                     *_spread(outlines[index.name].headings, HEADINGS),
@@ -254,7 +275,8 @@ class Waypost:
                 "tool",
                 tool.name,
                 tool.description,
-                _unique(tool.examples, corrected.get(tool.name, ())),
+                tuple(tool.examples),
+                corrected=tuple(corrected.get(tool.name, ())),
             )
             for tool in self._resources.tools.values()
         ]
@@ -264,10 +286,14 @@ class Waypost:
         if not file:
             return []
         try:
-            text = (self.project / file).read_text(encoding="utf-8")
+            text = (self.project / file).read_text(encoding="utf-8-sig")
         except OSError as error:
             raise ConfigurationError(
                 f"{key} = {file!r} cannot be read: {error.strerror}.", fix="correct the path."
+            ) from error
+        except UnicodeDecodeError as error:
+            raise ConfigurationError(
+                f"{key} = {file!r} is not in UTF-8.", fix="save it as UTF-8."
             ) from error
         return [line.strip() for line in text.splitlines() if line.strip()]
 
@@ -560,6 +586,19 @@ def _no_route(question: str) -> Route:
     }
 
 
+def _check_names(settings: Settings, tools: Sequence[str]) -> None:
+    """Routing tells targets apart by their names alone."""
+    taken = {NONE}
+    for kind, names in (("index", [one.name for one in settings.index]), ("tool", tools)):
+        for name in names:
+            if name in taken:
+                raise ConfigurationError(
+                    f"The {kind} {name!r} has a name that is taken by another target of routing.",
+                    fix=f"rename it; {NONE!r} stands for what nothing covers.",
+                )
+            taken.add(name)
+
+
 def _check_rules(settings: Settings, tools: Sequence[str]) -> None:
     indexes = [index.name for index in settings.index]
     for rule in settings.routing.rule:
@@ -570,10 +609,6 @@ def _check_rules(settings: Settings, tools: Sequence[str]) -> None:
                 f"[[routing.rule]] {rule.pattern!r} names the {kind} {name!r}, which does not exist.",
                 fix=f"use one of: {', '.join(indexes if rule.index else tools)}.",
             )
-
-
-def _unique(*parts: Sequence[str]) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(text for part in parts for text in part))
 
 
 def _spread(items: Sequence[str], most: int) -> list[str]:

@@ -7,10 +7,11 @@ import sys
 
 from indexes.log import LOGGER, info, warning
 
-__all__ = ["QUESTION_FINISHED", "STAGE_FAILED", "configure", "info", "warning"]
+__all__ = ["LEARNING_FAILED", "QUESTION_FINISHED", "STAGE_FAILED", "configure", "info", "warning"]
 
 QUESTION_FINISHED = "question.finished"
 STAGE_FAILED = "stage.failed"
+LEARNING_FAILED = "learning.failed"
 
 
 def configure(*, verbose: bool = False) -> None:

@@ -8,10 +8,11 @@ from agent.routing.corrections import FILE as CORRECTIONS
 from agent.routing.corrections import Correction, Corrections, CorrectionsFile, Right
 from agent.routing.followup import Standalone, ask_standalone, standalone
 from agent.routing.rules import stands_alone, talk_targets
-from agent.routing.types import Action, Candidate, Decision, Question, Route, Slot, Target
+from agent.routing.types import NONE, Action, Candidate, Decision, Question, Route, Slot, Target
 
 __all__ = [
     "CORRECTIONS",
+    "NONE",
     "Action",
     "Candidate",
     "Correction",

@@ -50,15 +50,13 @@ class Classifying:
     async def decide(self, asked: Asked) -> Decision | Passed:
         """Return the decision of least cost, unless it is too unsure."""
         question = await asked.describe(asked.text)
-        score = await self._classifier.score(question)
-        names = {NONE, *(target.name for target in asked.targets)}
-        seen = {name: p for name, p in score.probabilities.items() if name in names}
-        total = sum(seen.values())
-        asked = replace(asked, probabilities={name: p / total for name, p in seen.items()})
+        score = await self._classifier.score(question, [target.name for target in asked.targets])
+        asked = replace(asked, probabilities=score.probabilities)
         choice = cheapest(asked, question.calls, self._costs)
         best = max(asked.probabilities, key=lambda name: asked.probabilities[name])
-        unsure = choice.action == "search" and (
-            best == NONE or asked.probabilities[choice.targets[0]] < LOST
+        unsure = bool(choice.targets) and (
+            asked.probabilities[choice.targets[0]] < LOST
+            or (choice.action == "search" and best == NONE)
         )
         if choice.sure < self._threshold and asked.complete is not None:
             reason = f"the classifier is unsure ({choice.sure:.2f}: {score.reason})"

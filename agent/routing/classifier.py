@@ -14,9 +14,9 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import json
-import os
 import re
-import zipfile
+import uuid
+import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -44,6 +44,7 @@ OWN_NONE = 10  # with so many examples of "none" of its own a project needs no g
 GENERAL = 0.35  # otherwise so many for each text about the project: more would drown it
 MANY = 2_000  # texts above which the regression is one over sub-topics
 SAMPLE = 2_000  # examples that weights are fitted on
+VIEWS = 32  # models of what different people may see that are kept
 FEW_CHANGED = 0.1  # below this share of many examples, what is costly is not fitted anew
 PHRASES_ALIKE = 20  # how many phrases their own mean has to outweigh the questions' mean
 TYPICAL, SPREAD = 0.86, 0.015  # e5's cosines lie in a narrow high band
@@ -71,7 +72,7 @@ SCALE = np.array(
     [0.5, 0.3, 0.3, 3, 2, 3, 0.5, 0.05, 1, 1, 2, 3, 8, 0.5, 1, 1, 0.5, 0.05], dtype=np.float64
 )
 NONE_SHARE = 0.18  # how much the examples of "none" weigh in the fit, whatever their number
-VERSION = 10
+VERSION = 11
 
 
 class ExampleEmbedder(Protocol):
@@ -123,6 +124,7 @@ class _Model:
     lexicon: Lexicon
     regression: Regression
     weights: Array
+    fitted_on: NDArray[np.uint32]  # the texts that the regression was fitted on, hashed
 
 
 class LocalClassifier:
@@ -147,6 +149,8 @@ class LocalClassifier:
         self._embedder = embedder
         self._cache = cache
         self._model: _Model | None = None
+        self._views: dict[frozenset[str], _Model] = {}
+        self._lock = asyncio.Lock()
 
     @property
     def targets(self) -> list[Target]:
@@ -184,7 +188,7 @@ class LocalClassifier:
         general = [text for name in ("zh", "en") for text in texts("generic", name)]
         everything = dict.fromkeys([*general, *self._none])
         for target in self._given:
-            everything.update(dict.fromkeys([*target.examples, *_scope(target), *target.phrases]))
+            everything.update(dict.fromkeys([*target.taught, *_scope(target), *target.phrases]))
         embedded = await self._embedder.embed_examples(list(everything))
         known = dict(zip(everything, np.asarray(embedded, dtype=np.float32), strict=True))
         return await asyncio.to_thread(_arrange, self._given, self._none, general, known)
@@ -214,26 +218,45 @@ class LocalClassifier:
         fitted[: len(FEATURES)] = np.maximum(fitted[: len(FEATURES)], 0.0)
         return fitted
 
-    async def score(self, question: Question) -> TargetScore:
-        """Return the probability of every target and of "none"."""
-        model = self._fitted
+    async def score(self, question: Question, names: Sequence[str] | None = None) -> TargetScore:
+        """Return the probability of every target and of "none".
+
+        Args:
+            question: the question.
+            names: the targets that there are for who asks; the others, with their examples and
+                phrases, change nothing about the result. None for all.
+        """
+        model = await self._view(names)
         vector = np.asarray(await self._embedder.embed_query(question.text), dtype=np.float32)
         centred = _centred(vector, model.means[_language(question.text)])
         design = _features(model, centred, question)
         probabilities = softmax(design @ model.weights)
-        names = [*model.targets, NONE]
-        found = {name: float(p) for name, p in zip(names, probabilities, strict=True)}
+        choices = [*model.targets, NONE]
+        found = {name: float(p) for name, p in zip(choices, probabilities, strict=True)}
         best = int(np.argmax(probabilities))
         if best == len(model.targets):
             return TargetScore(found, "unlike every example, description and document")
         parts = design[best, : len(FEATURES)] * model.weights[: len(FEATURES)]
         return TargetScore(found, FEATURES[int(np.argmax(parts))][1])
 
+    async def _view(self, names: Sequence[str] | None) -> _Model:
+        """Return the model of some targets, made when it is first asked for."""
+        model = self._fitted
+        chosen = frozenset(model.targets if names is None else names) & frozenset(model.targets)
+        if len(chosen) == len(model.targets):
+            return model
+        async with self._lock:
+            if chosen not in self._views:
+                while len(self._views) >= VIEWS:
+                    del self._views[next(iter(self._views))]
+                self._views[chosen] = await asyncio.to_thread(_part, model, tuple(chosen))
+            return self._views[chosen]
+
     def _fingerprint(self) -> dict[str, str]:
         base = [VERSION, self._embedder.name, [[t.name, t.kind] for t in self._given]]
         rest = [
             self._none,
-            [[t.title, t.description, t.examples, t.phrases] for t in self._given],
+            [[t.title, t.description, t.taught, t.phrases] for t in self._given],
         ]
         return {"base": _digest(base), "rest": _digest(rest)}
 
@@ -258,9 +281,12 @@ class LocalClassifier:
                 Lexicon(arrays),
                 regression,
                 arrays["weights"],
+                arrays["fitted_on"],
             )
-        except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile):
-            return None  # a cache that cannot be read is made again
+            if not _fits(model):
+                return None
+        except Exception:  # zipfile and numpy raise many: a cache that cannot be read is made again
+            return None
         return head["key"], model
 
     def _save(self, key: dict[str, str]) -> None:
@@ -282,14 +308,18 @@ class LocalClassifier:
             "means": model.means,
             "vectors": model.vectors.astype(np.float16),
             "weights": model.weights,
+            "fitted_on": model.fitted_on,
             **model.lexicon.arrays(),
             **model.regression.arrays(),
         }
         self._cache.parent.mkdir(parents=True, exist_ok=True)
-        written = self._cache.with_name(f"{self._cache.name}.{os.getpid()}")
-        with written.open("wb") as file:
-            np.savez(file, **arrays)
-        written.replace(self._cache)
+        written = self._cache.with_name(f"{self._cache.name}.{uuid.uuid4().hex}")
+        try:
+            with written.open("wb") as file:
+                np.savez(file, **arrays)
+            written.replace(self._cache)
+        finally:
+            written.unlink(missing_ok=True)
 
 
 def _digest(shape: Any) -> str:
@@ -313,7 +343,7 @@ def _arrange(
     given: Sequence[Target], none: Sequence[str], general: Sequence[str], known: dict[str, Floats]
 ) -> tuple[list[str], _Rows, Floats, Floats]:
     """Put the texts in their order, with centred vectors, and leave out what does not apply."""
-    questions = [*general, *(text for target in given for text in target.examples)]
+    questions = [*general, *(text for target in given for text in target.taught)]
     scope = [text for target in given if target.kind != "talk" for text in _scope(target)]
     means = _means(questions, scope, known)
     indexes = [target for target in given if target.kind == "index"]
@@ -324,7 +354,7 @@ def _arrange(
 
     covered = np.vstack(
         [
-            vectors_of([text for target in indexes for text in target.examples], 0),
+            vectors_of([text for target in indexes for text in target.taught], 0),
             vectors_of([text for target in indexes for text in _scope(target)], 2),
         ]
     )
@@ -340,10 +370,10 @@ def _arrange(
     outside = list(none)
     if len(outside) < OWN_NONE:
         free = [text for text in general if text not in none and not is_covered(text)]
-        known_texts = sum(len(target.examples) + len(_scope(target)) for target in targets)
+        known_texts = sum(len(target.taught) + len(_scope(target)) for target in targets)
         outside += _spread(free, max(OWN_NONE, int(GENERAL * known_texts)) - len(outside))
     blocks: list[list[tuple[int, str]]] = [
-        [(i, text) for i, target in enumerate(targets) for text in target.examples],
+        [(i, text) for i, target in enumerate(targets) for text in target.taught],
         [(len(targets), text) for text in outside],
         [(i, text) for i, target in enumerate(targets) for text in _scope(target)],
         [(i, text) for i, target in enumerate(targets) for text in target.phrases],
@@ -389,27 +419,75 @@ def _learn(
     lexicon = Lexicon.of(rows.texts)
     classes = len(targets) + 1
     count = rows.learned
+    fitted_on = np.unique([zlib.crc32(text.encode()) for text in rows.texts[:count]]).astype(
+        np.uint32
+    )
     regression: Regression
-    if count > MANY and before is not None and _is_alike(targets, rows, before):
+    if count > MANY and before is not None and _is_alike(targets, fitted_on, before):
         regression, left_out, weights = before.regression, None, before.weights
+        fitted_on = before.fitted_on
     else:
         weights = PRIOR.copy()
-        learned = vectors[:count]
         if count > MANY:
-            regression, left_out = SubTopics.fit(learned, rows.owners[:count], classes)
+            regression, left_out = SubTopics.fit(vectors[:count], rows.owners[:count], classes)
         else:
-            alike = (1 - LEXICAL) * (learned @ learned.T)
-            for position, text in enumerate(rows.texts[:count]):
-                alike[position] += LEXICAL * lexicon.similarities(text)[:count]
-            regression, left_out = KernelRidge.fit(alike, rows.owners[:count], classes)
-    return _Model(targets, rows, means, vectors, lexicon, regression, weights), left_out
+            regression, left_out = _ridge(rows, vectors, lexicon, classes)
+    return _Model(targets, rows, means, vectors, lexicon, regression, weights, fitted_on), left_out
 
 
-def _is_alike(targets: list[str], rows: _Rows, before: _Model) -> bool:
+def _is_alike(targets: list[str], texts: NDArray[np.uint32], before: _Model) -> bool:
     if targets != before.targets or not isinstance(before.regression, SubTopics):
         return False
-    now, then = set(rows.texts[: rows.learned]), set(before.rows.texts[: before.rows.learned])
-    return len(now ^ then) < FEW_CHANGED * len(now)
+    return len(np.setxor1d(texts, before.fitted_on)) < FEW_CHANGED * len(texts)
+
+
+def _fits(model: _Model) -> bool:
+    """Say whether the parts of a model that was read belong together."""
+    rows = model.rows
+    return (
+        len(rows.texts) == len(rows.owners) == len(model.vectors)
+        and model.vectors.shape[1:] == model.means.shape[1:]
+        and rows.examples + rows.none <= rows.learned <= len(rows.texts)
+    )
+
+
+def _part(model: _Model, names: Sequence[str]) -> _Model:
+    """Return a model that knows only some targets, and nothing of the texts of the others."""
+    kept = [i for i, name in enumerate(model.targets) if name in names]
+    position = {old: new for new, old in enumerate([*kept, len(model.targets)])}
+    rows = model.rows
+    stay = [row for row, owner in enumerate(rows.owners.tolist()) if owner in position]
+    chosen = np.array(stay, dtype=np.int64)
+    bounds = np.searchsorted(chosen, [rows.examples, rows.examples + rows.none, rows.learned])
+    part = _Rows(
+        [rows.texts[row] for row in stay],
+        np.array([position[owner] for owner in rows.owners[chosen].tolist()], dtype=np.int64),
+        int(bounds[0]),
+        int(bounds[1] - bounds[0]),
+        int(bounds[2]),
+    )
+    targets = [model.targets[i] for i in kept]
+    vectors = model.vectors[chosen]
+    lexicon = Lexicon.of(part.texts)
+    regression: Regression
+    if isinstance(model.regression, SubTopics):
+        regression = model.regression.part([*kept, len(model.targets)])
+    else:
+        regression, _ = _ridge(part, vectors, lexicon, len(targets) + 1)
+    return _Model(
+        targets, part, model.means, vectors, lexicon, regression, model.weights, model.fitted_on
+    )
+
+
+def _ridge(
+    rows: _Rows, vectors: Floats, lexicon: Lexicon, classes: int
+) -> tuple[KernelRidge, Array]:
+    count = rows.learned
+    learned = vectors[:count]
+    alike = (1 - LEXICAL) * (learned @ learned.T)
+    for position, text in enumerate(rows.texts[:count]):
+        alike[position] += LEXICAL * lexicon.similarities(text)[:count]
+    return KernelRidge.fit(alike, rows.owners[:count], classes)
 
 
 def _features(

@@ -48,7 +48,8 @@ def cheapest(asked: Asked, calls: dict[str, float], costs: Costs) -> Choice:
     for name in asked.names("talk"):
         cost = (1 - chances[name]) * costs.talk
         choices.append(Choice("answer", (name,), cost, chances[name]))
-    cost = (1 - none) * costs.decline
+    talk = sum(chances[name] for name in asked.names("talk"))  # declining it loses nobody an answer
+    cost = (1 - none - talk) * costs.decline + talk * costs.needless
     choices.append(Choice("answer", (), cost, none))
     return min(choices, key=lambda choice: choice.cost)
 

@@ -147,6 +147,20 @@ class SubTopics:
             }
         )
 
+    def part(self, classes: list[int]) -> SubTopics:
+        """Return the same for some of the classes, the last of which is "none"."""
+        owners = np.argmax(self._summing, axis=1)
+        kept = np.isin(owners, classes)
+        renamed = np.searchsorted(classes, owners[kept])
+        return SubTopics(
+            {
+                "slopes": self._slopes[:, kept],
+                "offsets": self._offsets[kept],
+                "owners": renamed,
+                "classes": np.array(len(classes)),
+            }
+        )
+
     def scores(self, vector: Floats, similarities: Floats) -> Array:
         """Return a score for each class, of shape (classes,)."""
         return np.asarray(self._scored(vector[None, :])[0])

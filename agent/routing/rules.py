@@ -70,7 +70,9 @@ class Rules:
         text = normalize(asked.text).strip()
         for pattern, one in self._patterns:
             indexes = [one.index] if one.index else []
-            if pattern.search(text) and _seen(asked, indexes, one.tool):
+            if (pattern.search(text) or pattern.search(asked.text)) and _seen(
+                asked, indexes, one.tool
+            ):
                 action: Action = "act" if one.tool else "search" if indexes else "answer"
                 tools = [one.tool] if one.tool else []
                 reason = f"matches the pattern {one.pattern!r}"

@@ -69,6 +69,12 @@ class Target:
     description: str
     examples: tuple[str, ...] = ()
     phrases: tuple[str, ...] = ()  # mined from its documents
+    corrected: tuple[str, ...] = ()  # questions of people; no prompt may show them
+
+    @property
+    def taught(self) -> tuple[str, ...]:
+        """The project's examples, and the questions that were corrected to this target."""
+        return tuple(dict.fromkeys([*self.examples, *self.corrected]))
 
 
 @dataclass(frozen=True)

@@ -71,6 +71,9 @@ RESCORED = edge.SearchParams(
 EXACT = edge.SearchParams(quantization=edge.QuantizationSearchParams(ignore=True))
 SETTLE = 50_000  # points written to a level until they are put into settled segments
 SEGMENT_KB = 1_000_000  # of vectors; a merge writes at most that much anew
+LEXICAL_KB = (
+    100_000  # the same without embeddings: merging words takes five times their size in memory
+)
 MANY = 10_000  # points below which people's filters need no index; making one takes 0.15 s
 COMMON = 50_000  # points of a level from which on a filter that all of them match is left out
 NO_GRAPH = edge.HnswIndexConfig(m=0, ef_construct=4, full_scan_threshold=1)  # HNSW takes minutes
@@ -201,7 +204,8 @@ class EdgeStore:
             },
             hnsw_config=NO_GRAPH,
             optimizers=edge.EdgeOptimizersConfig(
-                indexing_threshold=10_000, max_segment_size=SEGMENT_KB
+                indexing_threshold=10_000,
+                max_segment_size=SEGMENT_KB if schema.spaces else LEXICAL_KB,
             ),
             max_search_threads=os.cpu_count() or 1 if large else 1,
             wal_enabled=True,

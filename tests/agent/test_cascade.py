@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -30,13 +31,14 @@ class Scored:
         self.targets = list(TARGETS)
         self._found = found
 
-    async def score(self, question: Question) -> TargetScore:
+    async def score(self, question: Question, names: Sequence[str] | None = None) -> TargetScore:
         """Return what was found."""
         if isinstance(self._found, Exception):
             raise self._found
         rest = 1 - sum(self._found.values())
         given = {target.name: 0.0 for target in TARGETS} | {NONE: 0.0} | self._found
-        return TargetScore({name: p + rest / len(given) for name, p in given.items()}, "scored")
+        seen = {n: p for n, p in given.items() if n == NONE or names is None or n in names}
+        return TargetScore({name: p + rest / len(seen) for name, p in seen.items()}, "scored")
 
 
 async def describe(text: str) -> Question:

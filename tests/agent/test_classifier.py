@@ -165,7 +165,52 @@ async def test_reopened_without_fitting(tmp_path: Path) -> None:
     assert (await again.score(asked)).probabilities == pytest.approx(expected, abs=0.01)
 
 
-@pytest.mark.parametrize("damage", [b"", b"PK\x03\x04 half", b"{}"])
+@pytest.mark.parametrize("many", [1_000, 50], ids=["kernel ridge", "sub-topics"])
+async def test_hidden_targets_change_nothing(monkeypatch: pytest.MonkeyPatch, many: int) -> None:
+    """Who may not see a target gets the probabilities of a project that does not have it."""
+    monkeypatch.setattr(module, "MANY", many)
+    words = ("pump", "leave", "audit")
+    targets = [Target(word, "index", word, word, of(word, 40)) for word in words]
+    none = ["who is king", "what is love"]
+    classifier = await fitted(targets, none)
+    asked = Question("what does the audit of the audits say?")
+    hidden = (await classifier.score(asked, ["pump", "leave"])).probabilities
+    assert set(hidden) == {"pump", "leave", NONE}
+    assert (await classifier.score(asked)).probabilities["audit"] > 0.5
+    without = await fitted(targets[:2], none)
+    without._fitted.weights = classifier._fitted.weights
+    without._fitted.means = classifier._fitted.means
+    expected = (await without.score(asked)).probabilities
+    assert hidden == pytest.approx(expected, abs=0.2)
+    assert max(hidden, key=lambda name: hidden[name]) == max(expected, key=lambda n: expected[n])
+
+
+async def test_many_small_changes_are_fitted_at_last(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Small changes add up: what was fitted is compared, not what was saved last."""
+    monkeypatch.setattr(module, "MANY", 100)
+    fits = []
+    once = SubTopics._fit.__func__  # type: ignore[attr-defined]
+
+    def counted(cls: type[SubTopics], *given: object) -> SubTopics:
+        fits.append(1)
+        return once(cls, *given)  # type: ignore[no-any-return]
+
+    monkeypatch.setattr(SubTopics, "_fit", classmethod(counted))
+    for count in (100, 108, 116, 124, 132):
+        targets = [
+            Target("pump", "index", "pump", "pump", of("pump", count)),
+            Target("leave", "index", "leave", "leave", of("leave", 100)),
+        ]
+        await fitted(targets, ["who is king"], Words(), tmp_path / "router.npz")
+    assert 8 <= len(fits) < 20  # twice four fits, three of which are of parts
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [b"", b"PK\x03\x04 half", b"{}", b"PK\x03\x04" + bytes(200), b"\x93NUMPY\x01\x00v\x00{'descr"],
+)
 async def test_a_damaged_cache_is_made_again(tmp_path: Path, damage: bytes) -> None:
     """A cache that cannot be read costs a fit, nothing else."""
     path = tmp_path / "router.npz"
