@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from statistics import fmean
 from typing import Any
 
 from langgraph.runtime import Runtime
@@ -19,7 +20,7 @@ from indexes.types import LocatedPassage
 __all__ = ["judge"]
 
 RAREST = 7.0  # the rarity of a name that no visible chunk has
-UNUSUAL = 3.5  # that of another word: people do not use the documents' words
+UNUSUAL = 3.5  # the most that another such word weighs: people do not use the documents' words
 TELLING = 3.5  # a date, article or number in a question always matters, however common it is
 MOST_PASSAGES = 10
 
@@ -85,13 +86,15 @@ async def _weights(
         for term, value in zip(terms, values, strict=True):
             if value > 0:
                 weights[term] = min(value, weights.get(term, value))
+    # Rarities grow with the number of chunks: in a small index every word is a common one.
+    unusual = min(UNUSUAL, fmean(weights.values())) if weights else UNUSUAL
     return {
-        term: round(says * _rarity(term, says, weights.get(term)), 3)
+        term: round(says * _rarity(term, says, weights.get(term), unusual), 3)
         for term, says in terms.items()
     }
 
 
-def _rarity(term: str, says: float, idf: float | None) -> float:
+def _rarity(term: str, says: float, idf: float | None, unusual: float) -> float:
     """Return how much a term weighs: an unknown name rules passages out, an unknown word does not."""
-    rarity = idf if idf is not None else RAREST if says >= NAMED else UNUSUAL
+    rarity = idf if idf is not None else RAREST if says >= NAMED else unusual
     return max(rarity, TELLING) if term[0] in "~§" or term[0].isdigit() else rarity
