@@ -16,7 +16,10 @@ from typing import Any
 import pytest
 from pydantic import BaseModel
 
-from agent.settings import Settings
+from agent.routing import Question, Target
+from agent.routing.decision import Choice, cheapest
+from agent.routing.types import Asked
+from agent.settings import Costs, Routing, Rule, Settings
 from indexes.settings import (
     IndexSettings,
     IngestSettings,
@@ -30,13 +33,14 @@ ROOT = Path(__file__).parent.parent
 READMES = [ROOT / "README.md", ROOT / "docs" / "README.zh.md"]
 RETRIEVAL = ROOT / "docs" / "retrieval.md"
 DOCUMENTS = ROOT / "docs" / "documents.md"
-GUIDES = [RETRIEVAL, DOCUMENTS]
+ROUTING = ROOT / "docs" / "routing.md"
+GUIDES = [RETRIEVAL, DOCUMENTS, ROUTING]
 NEEDS_SERVER = ("docker run", "waypost store copy")
 NOT_RUN = ("python3 -m venv", "pip install", "export ", "langgraph dev", *NEEDS_SERVER)
 WAYPOST = [sys.executable, "-c", "from agent.cli.main import run; run()"]
-FILE = re.compile(
-    r"(?:---\n)?# ((?:archive|library)/\S+)\n"
-)  # the first line of a file that a block shows
+FILE = re.compile(  # the first line of a file that a block shows, but for that of front matter
+    r"(---\n)?# ((?:archive|library|office)/\S+)\n"
+)
 
 
 def blocks(readme: Path, language: str) -> list[str]:
@@ -65,13 +69,14 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-def run(command: list[str], folder: Path) -> str:
-    """Run a command in the working folder and return what it printed."""
+def run(command: list[str], folder: Path, typed: str = "") -> str:
+    """Run a command in the working folder, on what is typed, and return what it printed."""
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     done = subprocess.run(
         command,
         cwd=folder,
         env=environment,
+        input=typed,
         capture_output=True,
         text=True,
         timeout=300,
@@ -116,13 +121,17 @@ def follow(guide: Path, folder: Path) -> tuple[dict[str, str], int]:
         r"```(\w+)\n(.*?)```", guide.read_text(encoding="utf-8"), re.DOTALL
     ):
         if file := FILE.match(text):
-            path = folder / file[1]
+            path = folder / file[2]
             path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(text, encoding="utf-8")
+            path.write_text((file[1] or "") + text[file.end() :], encoding="utf-8")
         elif language == "bash":
             for words in commands(text):
-                printed[shlex.join(words)] = out = run([*WAYPOST, *words], folder)
+                *command, before, last = words
+                fed = before == "<"
+                typed = (folder / last).read_text(encoding="utf-8") if fed else ""
+                out = run([*WAYPOST, *(command if fed else words)], folder, typed)
                 assert out.strip(), words
+                printed[shlex.join(words)] = out
         elif language == "python":
             snippets += 1
             assert run([sys.executable, "-W", "error", "-c", text], folder).strip()
@@ -155,6 +164,64 @@ def test_documents(folder: Path) -> None:
         r"^1\. .*", printed[next(key for key in printed if "search" in key)], re.M
     )[:1]
     assert "Loans" in first
+
+
+@pytest.mark.slow
+def test_routing(folder: Path) -> None:
+    """The guide to routing works: each stage decides what it says, and nothing hidden is a choice."""
+    printed, snippets = follow(ROUTING, folder)
+    assert snippets == 1
+    routed = "route --project office --file office/"
+    assert decisions(printed[f"{routed}ask.txt"]) == [
+        ("search it", "classifier"),
+        ("search leave", "classifier"),
+        ("act room_bookings", "classifier"),
+        ("answer", "classifier"),
+        ("answer", "rule"),
+    ]
+    ruled = ["search it", "answer", "search it", "search it", "search leave"]
+    assert decisions(printed[f"{routed}rules.txt"]) == [(what, "rule") for what in ruled]
+    assert "pay" not in {what.split()[-1] for what, _ in decisions(printed[f"{routed}pay.txt"])}
+    assert decisions(printed[f"{routed}pay.txt --user ann --group hr"]) == [
+        ("search pay", "classifier"),
+        ("search pay", "rule"),
+    ]
+    assert decisions(printed[f"route --project office {shlex.quote('屏幕黑了怎么办')}"]) == [
+        ("search it", "rule")
+    ]
+    assert len((folder / "office/router/corrections.jsonl").read_text("utf-8").splitlines()) == 6
+    assert "B201 is free" in printed["ask --project office --thread t2 'And B201?'"]
+    tuned = tomllib.loads((folder / "office" / "waypost.toml").read_text(encoding="utf-8"))
+    assert "threshold" in tuned["routing"]
+    [example] = [block for block in blocks(ROUTING, "text") if block.startswith("打印机")]
+    shown = printed[f"route --project office {shlex.quote(example.splitlines()[0])}"]
+    assert decisions(shown) == decisions(example)
+
+
+def decisions(printed: str) -> list[tuple[str, str]]:
+    """Return what `waypost route` printed of each question: what to do, and who decided."""
+    found = re.findall(r"^  (\w.*?) +confidence \d\.\d\d, by (\w+): ", printed, re.MULTILINE)
+    return [(str(what), str(who)) for what, who in found]
+
+
+def test_example_of_costs() -> None:
+    """The decisions of the guide's example are the cheapest, and cost what it says."""
+
+    async def described(text: str) -> Question:
+        return Question(text)
+
+    def chosen(costs: Costs, *names: str) -> Choice:
+        targets = tuple(Target(name, "index", "", "") for name in names)
+        chances = {"leave": 0.48, "it": 0.30, "none": 0.22}
+        return cheapest(Asked("?", targets, described, probabilities=chances), {}, costs)
+
+    guide = ROUTING.read_text(encoding="utf-8")
+    [dear] = [text for text in blocks(ROUTING, "toml") if text.startswith("[routing.costs]")]
+    usual, slow = Costs(), Settings.model_validate(tomllib.loads(dear)).routing.costs
+    both, alone = chosen(usual, "leave", "it"), chosen(usual, "leave")
+    assert (both.targets, chosen(slow, "leave", "it").targets) == (("leave", "it"), ("leave",))
+    for cost in (both.cost, alone.cost, chosen(slow, "leave").cost):
+        assert f"{cost:.3f}" in guide
 
 
 @pytest.mark.parametrize("readme", [*READMES, *GUIDES], ids=lambda path: path.name)
@@ -193,6 +260,10 @@ def test_every_key_has_its_default() -> None:
         known |= defaults(kind, f"{name}.")
     assert shown(RETRIEVAL) == known | defaults(StoreSettings)
     assert shown(DOCUMENTS) == defaults(IngestSettings) | defaults(SourceSettings)
+    routing = {
+        key: value for key, value in defaults(Routing).items() if key not in {"costs", "rule"}
+    }
+    assert shown(ROUTING) == routing | defaults(Costs) | defaults(Rule)
 
 
 @pytest.mark.parametrize("readme", [*READMES, *GUIDES], ids=lambda path: path.name)
