@@ -9,17 +9,17 @@ from agent.evaluation import Report, evaluate, read_questions
 # About one question below what was measured; raise a floor when a figure rises, never lower one.
 FLOORS = {
     "route": {
-        "action_accuracy": 0.925,
+        "action_accuracy": 0.96,
         "index_accuracy": 0.90,
         "index_covered": 0.92,
         "tool_accuracy": 0.93,
     },
     "search": {"document@5": 0.95, "mrr": 0.92},
     "answer": {
-        "cited": 0.83,
-        "cited_page": 0.69,
-        "contains": 0.80,
-        "refused": 0.83,
+        "cited": 0.90,
+        "cited_page": 0.80,
+        "contains": 0.855,
+        "refused": 0.91,
         "citations_stand": 1.0,
     },
 }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import signal
 import sys
 import uuid
@@ -38,7 +39,10 @@ HELP = """\
 /correct what is right for it: search INDEX…, act TOOL [INDEX…], clarify, answer (none covers it)
 /docs    what is indexed
 /new     a new conversation
-/exit    leave (also Ctrl-D); Ctrl-C stops the current answer"""
+/exit    leave (also Ctrl-D); Ctrl-C stops the current answer
+/index NAME QUESTION asks one index alone"""
+# /index is the router's own; /etc/hosts and /api是什么 may be asked about.
+COMMAND = re.compile(r"/(?!index$)[a-z0-9_-]*", re.IGNORECASE)
 
 
 def chat(
@@ -99,9 +103,9 @@ class _Session:
         """Answer a line or obey a command; False means to leave."""
         if not line:
             return True
-        if line in {"/exit", "/quit"}:
-            return False
         command, _, rest = line.partition(" ")
+        if command in {"/exit", "/quit"}:
+            return False
         if command == "/help":
             typer.echo(HELP)
         elif command == "/why":
@@ -117,6 +121,8 @@ class _Session:
             await self._bad()
         elif command == "/new":
             self._thread, self._last = uuid.uuid4().hex, None
+        elif COMMAND.fullmatch(command):
+            typer.echo(f"Error: {command!r} is no command. These are:\n{HELP}", err=True)
         else:
             await self._turn(line)
         return True

@@ -8,12 +8,19 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from agent.cli.common import Json, Project, ensure_ingested, print_json, progress_bar, run_async
-from agent.errors import UsageError
+from agent.errors import UsageError, WaypostError
 
 if TYPE_CHECKING:
     from agent.tuning import Level, Tuning
 
 __all__ = ["app"]
+
+
+class TooFewQuestionsError(WaypostError):
+    """There are too few questions for the threshold to be stored."""
+
+    code = "too_few_questions"
+
 
 app = typer.Typer(
     name="tune",
@@ -35,6 +42,9 @@ def threshold(
     write: Annotated[
         bool, typer.Option("--write", help="Store it as [routing] threshold in waypost.toml.")
     ] = False,
+    few: Annotated[
+        bool, typer.Option("--few", help="Store it even if there are too few questions.")
+    ] = False,
     project: Project = Path(),
     as_json: Json = False,
 ) -> None:
@@ -44,18 +54,21 @@ def threshold(
     """
     if not 0.5 <= target <= 1.0:
         raise UsageError(f"--target {target} is no share.", fix="give one from 0.5 to 1.")
-    run_async(_threshold(dataset, target, write, project, as_json))
+    run_async(_threshold(dataset, target, write, few, project, as_json))
 
 
 async def _threshold(
-    dataset: Path, target: float, write: bool, project: Path, as_json: bool
+    dataset: Path, target: float, write: bool, few: bool, project: Path, as_json: bool
 ) -> None:
     from agent import evaluation
     from agent.app import Waypost
-    from agent.tuning import TARGETS, tune_threshold, write_number
+    from agent.tuning import TARGETS, questions_needed, tune_threshold, write_number
 
-    questions = evaluation.read_questions(dataset)
+    evaluation.read_questions(dataset)  # what is no data set is told before a project is opened
     async with Waypost.open(project, persistent=False) as waypost:
+        questions = evaluation.read_questions(
+            dataset, indexes=waypost.registry.indexes, tools=waypost.tools
+        )
         waypost.with_models()  # the router is to be seen alone
         await ensure_ingested(waypost)
         with progress_bar() as told:
@@ -64,6 +77,12 @@ async def _threshold(
             )
     chosen = next(level for level in found["levels"] if level["target"] == target)
     if write:
+        if not (chosen["enough"] or few):
+            raise TooFewQuestionsError(
+                f"{found['questions']} questions are too few for {target * 100:g}%:"
+                f" it takes {questions_needed(target)}. Nothing was written.",
+                fix="label more, lower --target, or store it all the same with --few.",
+            )
         if chosen["threshold"] is None:
             raise UsageError(
                 f"No threshold reaches {target:.1%} on these questions.",

@@ -16,7 +16,7 @@ from agent.tools import Tool, affinity, find_slots
 
 __all__ = ["describe", "expanded", "route"]
 
-SURE = 0.8  # above this a question is not read as a follow-up that it does not say it is
+SURE = 0.95  # above this a question is not read as a follow-up that it does not say it is
 
 
 async def route(state: State, runtime: Runtime[Context]) -> dict[str, Any]:

@@ -38,12 +38,12 @@ Array = NDArray[np.float64]
 Floats = NDArray[np.float32]
 LEXICAL = 0.23  # the share of characters in a similarity
 TAU = 20.0
-NEAREST = 3  # how close a question is to anything known: the mean of so many similarities
+NEAREST, NEAREST_OF_MANY = 3, 10  # how close a question is to anything: the mean of so many
 COVERED = 0.5  # a general question this similar to what the project covers is not general there
 OWN_NONE = 10  # with so many examples of "none" of its own a project needs no general ones
 GENERAL = 0.35  # otherwise so many for each text about the project: more would drown it
 MANY = 2_000  # texts above which the regression is one over sub-topics
-SAMPLE = 2_000  # examples that weights are fitted on
+SAMPLE = 4_000  # examples that weights are fitted on
 VIEWS = 32  # models of what different people may see that are kept
 FEW_CHANGED = 0.1  # below this share of many examples, what is costly is not fitted anew
 PHRASES_ALIKE = 20  # how many phrases their own mean has to outweigh the questions' mean
@@ -72,7 +72,7 @@ SCALE = np.array(
     [0.5, 0.3, 0.3, 3, 2, 3, 0.5, 0.05, 1, 1, 2, 3, 8, 0.5, 1, 1, 0.5, 0.05], dtype=np.float64
 )
 NONE_SHARE = 0.18  # how much the examples of "none" weigh in the fit, whatever their number
-VERSION = 11
+VERSION = 12
 
 
 class ExampleEmbedder(Protocol):
@@ -533,7 +533,8 @@ def _features(
         design[i, 8] = call or 0.0
     found = question.affinities.values()
     similar[rows.examples : beginning] = -np.inf
-    nearest = np.partition(similar, -NEAREST)[-NEAREST:] if len(similar) >= NEAREST else similar
+    most = NEAREST_OF_MANY if rows.learned > MANY else NEAREST
+    nearest = np.partition(similar, -most)[-most:] if len(similar) >= most else similar
     near = float(np.mean(np.maximum(nearest, 0.0))) if len(nearest) else 0.0
     first = 13 if found else 10
     design[count, first : first + 3] = 1.0, near, scores[count]

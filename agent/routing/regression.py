@@ -23,6 +23,7 @@ RIDGE = 0.05
 SUB_TOPIC = 100  # texts of a class for each of its sub-topics
 FOLDS = 3
 NONE_SHARE = 0.1  # how much the texts of the last class, "none", weigh at the least
+MOST_NONE = 3.0  # and how much each of them at the most
 ROUNDS = 40
 
 
@@ -132,7 +133,7 @@ class SubTopics:
             owners += [label] * count
         none = labels == classes - 1
         share = NONE_SHARE * len(labels) / max(int(none.sum()), 1)
-        weights = np.where(none, min(max(share, 1.0), 10.0), 1.0)
+        weights = np.where(none, min(max(share, 1.0), MOST_NONE), 1.0)
         with warnings.catch_warnings(), threadpool_limits(1):
             # more rounds bring nothing that calibration would notice
             warnings.simplefilter("ignore", ConvergenceWarning)

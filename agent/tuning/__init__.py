@@ -9,6 +9,7 @@ from agent.tuning.threshold import (
     Outcome,
     Tuning,
     is_right,
+    questions_needed,
     threshold_for,
     tune_threshold,
 )
@@ -19,6 +20,7 @@ __all__ = [
     "Outcome",
     "Tuning",
     "is_right",
+    "questions_needed",
     "threshold_for",
     "tune_threshold",
     "write_number",

@@ -21,7 +21,16 @@ if TYPE_CHECKING:
     from agent.app import Waypost
     from agent.evaluation import Labelled
 
-__all__ = ["TARGETS", "Level", "Outcome", "Tuning", "is_right", "threshold_for", "tune_threshold"]
+__all__ = [
+    "TARGETS",
+    "Level",
+    "Outcome",
+    "Tuning",
+    "is_right",
+    "questions_needed",
+    "threshold_for",
+    "tune_threshold",
+]
 
 TARGETS = (0.9, 0.95, 0.98, 0.99)
 MARGIN = 0.01  # measured on CLINC150: a threshold undershoots on new questions by about a point
@@ -119,7 +128,7 @@ def threshold_for(outcomes: Sequence[Outcome], target: float, *, margin: float =
         "escalated_interval": _interval(shares),
         "accuracy": round(accuracy, 4),
         "accuracy_interval": _interval(accuracies or [accuracy]),
-        "enough": count >= _needed(target),
+        "enough": count >= questions_needed(target),
     }
 
 
@@ -149,7 +158,8 @@ def _interval(values: Sequence[float]) -> list[float]:
     return [round(float(value), 4) for value in np.percentile(values, [2.5, 97.5])]
 
 
-def _needed(target: float) -> int:
+def questions_needed(target: float) -> int:
+    """Return how many questions it takes to tell a target from a better accuracy."""
     return math.ceil(ENOUGH / max(1 - target, 1e-3) - 1e-6)
 
 
@@ -235,12 +245,12 @@ def _warnings(rows: int, alone: int, used: int, levels: Sequence[Level]) -> list
             ' (a refusal needs "indexes": [] if no index covers it).'
         )
     found += [
-        f"{used} questions are too few for {level['target']:.0%}: take {_needed(level['target'])}."
+        f"{used} questions are too few for {level['target'] * 100:g}%: take {questions_needed(level['target'])}."
         for level in levels
         if not level["enough"]
     ]
     found += [
-        f"{level['target']:.0%} cannot be reached: rules, or routes of full confidence, are wrong."
+        f"{level['target'] * 100:g}% cannot be reached: rules, or routes of full confidence, are wrong."
         for level in levels
         if level["threshold"] is None
     ]

@@ -316,6 +316,27 @@ def test_chat_in_a_pipe(project: Path) -> None:
     assert done.stdout.count("Nothing has been asked yet.") == 2
 
 
+def test_chat_refuses_unknown_commands(project: Path) -> None:
+    """A mistyped command is no question and leaves the last answer; /index and a path may be asked."""
+    lines = ["年假有几天？", "/corect search leave", "/Why", "/", "/why"]
+    lines += [
+        "/index leave 年假有几天？",
+        "/why",
+        "/etc/hosts 在哪里？",
+        "/why",
+        "/exit now",
+        "/why",
+    ]
+    done = waypost("chat", "--project", project, typed="\n".join(lines))
+    assert done.returncode == 0, done.stderr
+    for command in ("/corect", "/Why", "/"):
+        assert f"Error: {command!r} is no command." in done.stderr
+    assert done.stderr.count("/correct what is right") == 3
+    assert done.stdout.count("search leave, by classifier") == 1
+    assert done.stdout.count("search leave, by rule") == 1
+    assert "/etc/hosts 在哪里？\n" in done.stdout
+
+
 def test_chat_asks_for_approval(project: Path) -> None:
     """A call that needs approval is put to the person, and their answer counts."""
     before = len(runs(project))

@@ -70,6 +70,26 @@ def test_pronouns_are_resolved(
 
 
 @pytest.mark.parametrize(
+    ("previous", "question", "expected"),
+    [
+        ("病假有几天？", "那年假呢？", "年假有几天？"),
+        ("病假怎么申请？", "那时间呢？", "病假的时间"),
+        ("病假怎么申请？", "那条件呢？", "病假的条件"),
+        ("病假怎么申请？", "那位置呢？", "病假的位置"),
+        ("大人的票价是多少？", "那儿童呢？", "儿童的票价是多少？"),
+        ("大人的里程是多少？", "那个呢？", "大人呢？"),
+        ("2024年的差旅费是多少？", "去年的呢？", "去年的差旅费是多少？"),
+        ("2024年的差旅费是多少？", "那2023年的呢？", "2023年的差旅费是多少？"),
+    ],
+)
+def test_openings_and_periods_leave_nothing_behind(
+    tools: dict[str, Tool], previous: str, question: str, expected: str
+) -> None:
+    """The 那 of 那年假呢 is dropped where it points at nothing, and the old period gives way."""
+    assert asked(question, previous, tools)[0] == expected
+
+
+@pytest.mark.parametrize(
     ("previous", "question", "keeps"),
     [
         (EIA, "那费用呢？", ["东站", "环保措施", "费用"]),
@@ -95,6 +115,11 @@ def test_fragments_keep_the_topic(
         (METRO, "How much was paid for the Line 5 contract in 2023?"),
         (METRO, "What does retention money mean?"),
         (EIA, "招标采购管理办法第五条是怎么规定的？"),
+        (EIA, EIA),
+        ("屏幕黑了怎么办？", "屏幕黑了怎么办？"),
+        ("屏幕黑了怎么办？", "屏幕黑了怎么办"),
+        ("螢幕黑了怎麼辦？", "萤幕黑了怎么办?"),
+        ("How long does it take?", "how long does it take"),
         (EIA, "工程变更超过多少万元要报集团审批？"),
     ],
 )

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from agent import Route, Waypost
-from agent.cli.tune import threshold
+from agent.cli.tune import TooFewQuestionsError, threshold
 from agent.errors import ConfigurationError, UsageError
 from agent.evaluation import Labelled
 from agent.tuning import Outcome, is_right, threshold_for, tune_threshold, write_number
@@ -211,7 +211,7 @@ def test_command(
 ) -> None:
     """The command shows what each target takes, and writes the threshold of the chosen one."""
     project = tiny_project()
-    threshold(dataset, target=0.97, write=True, project=project, as_json=True)
+    threshold(dataset, target=0.97, write=True, few=True, project=project, as_json=True)
     found = json.loads(capsys.readouterr().out)
     assert (found["questions"], found["skipped"], found["accuracy"]) == (4, 2, 0.75)
     assert [level["target"] for level in found["levels"]] == [0.9, 0.95, 0.97, 0.98, 0.99]
@@ -220,6 +220,38 @@ def test_command(
     assert any("too few for 99%: take 300" in warning for warning in found["warnings"])
     settings = tomllib.loads((project / "waypost.toml").read_text(encoding="utf-8"))
     assert settings["routing"]["threshold"] == found["chosen"]["threshold"] > 0
+
+
+@pytest.mark.parametrize(
+    ("target", "needed"), [(0.9, "90%: it takes 30"), (0.995, "99.5%: it takes 600")]
+)
+def test_too_few_questions_are_not_written(
+    tiny_project: MakeProject, dataset: Path, target: float, needed: str
+) -> None:
+    """A threshold from a handful of questions is not stored unless that is asked for."""
+    project = tiny_project()
+    before = (project / "waypost.toml").read_bytes()
+    with pytest.raises(TooFewQuestionsError, match=f"4 questions are too few for {needed}") as told:
+        threshold(dataset, target=target, write=True, project=project)
+    assert (told.value.exit_code, "--few" in told.value.fix) == (1, True)
+    assert (project / "waypost.toml").read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    ("label", "told"),
+    [
+        ({"indexes": ["leaves"]}, r"line 2: .*'leaves'.*leave, manual"),
+        ({"tool": "book"}, r"line 2: .*'book'"),
+    ],
+)
+def test_labels_are_those_of_the_project(
+    tiny_project: MakeProject, dataset: Path, label: dict[str, Any], told: str
+) -> None:
+    """A label that names what the project does not have is refused, not counted as a mistake."""
+    rows = [ROWS[0], {"question": "陪产假呢？", **label}]
+    dataset.write_text("\n".join(json.dumps(row) for row in rows), encoding="utf-8")
+    with pytest.raises(UsageError, match=told):
+        threshold(dataset, project=tiny_project())
 
 
 async def test_nothing_to_learn_from(tiny: Waypost) -> None:

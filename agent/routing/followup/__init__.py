@@ -23,6 +23,7 @@ from agent.routing.followup.sentences import comparison, complete, condition, re
 from agent.routing.followup.turn import Standalone, Turn, whole
 from agent.routing.followup.values import FindSlots
 from agent.routing.followup.words import topic_of
+from indexes.text import normalize
 
 __all__ = ["FindSlots", "Standalone", "ask_standalone", "standalone"]
 
@@ -55,9 +56,14 @@ def standalone(
         topic: the previous turn's topic.
     """
     question = question.strip()
-    if not previous:
+    if not previous or _said(question) == _said(previous):
         return whole(question)
     about = topic if topic and topic in previous else topic_of(previous)
     turn = Turn(question, previous, about, find_slots)
     found = (reading(turn) for reading in READINGS)
     return next((one for one in found if one is not None), whole(question))
+
+
+def _said(question: str) -> str:
+    """Return a question as it compares with another: without case, script and final marks."""
+    return normalize(question).rstrip(" ?.!。")

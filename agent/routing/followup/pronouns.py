@@ -5,13 +5,13 @@ from __future__ import annotations
 import re
 
 from agent.routing.followup.turn import Standalone, Turn
-from agent.routing.followup.words import stem, subject
+from agent.routing.followup.words import SO_THE_NOUN, stem, subject
 from indexes.text import CJK, NOUN, content_terms, language, words_of
 
 __all__ = ["DEMONSTRATIVE", "pronoun"]
 
 DEMONSTRATIVE = re.compile(
-    rf"(?:这|那)(?:个|种|项|款|条|份|类|家|位|座|本)|(?<![应活我你他不谁都就也本])该(?!不)|(?<![因如彼])此(?!外|类|前|后|时|次)|上述|(?:上面|刚才|前面|之前)(?:说?的|提到的)?(?:那个|那种)?|(?<![{CJK}])本(?=项目|工程|合同|办法|制度)"
+    rf"(?!{SO_THE_NOUN})(?:这|那)(?:个|种|项|款|条|份|类|家|位|座|本)|(?<![应活我你他不谁都就也本])该(?!不)|(?<![因如彼])此(?!外|类|前|后|时|次)|上述|(?:上面|刚才|前面|之前)(?:说?的|提到的)?(?:那个|那种)?|(?<![{CJK}])本(?=项目|工程|合同|办法|制度)"
 )
 _PERSONAL = re.compile(
     r"它们的|他们的|她们的|它们|(?<![其吉维])(?<!排)他们|她们|它的|(?<!其)它|(?<![其吉])他(?!人)的?|她的?|(?<![尤极何莫耳])其(?=[一-鿿]{2})(?![他它中实次间余])"
@@ -19,7 +19,7 @@ _PERSONAL = re.compile(
     re.IGNORECASE,
 )
 _ALL_OF_IT = re.compile(
-    r"(?:这|那)(?:一部分|部分|一?块|方面|些(?!天|年))|(?:这|那)里面?|上述内容|(?<![一-鿿])这(?=[要需花得是由])"
+    rf"(?!{SO_THE_NOUN})(?:这|那)(?:一部分|部分|一?块|方面|些(?!天|年)|里面?)|上述内容|(?<![一-鿿])这(?=[要需花得是由])"
     r"|\b(?:this|that|these|those)\b(?=[?.!\s]*$)|(?<=^is )(?:this|that)\b|(?<=does )(?:this|that)\b(?= (?:also|apply|include|need|have|cost|take|mean|work|still|only|depend|require|change)\b)",
     re.IGNORECASE,
 )

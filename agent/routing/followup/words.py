@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from indexes.text import CJK, language
 
 __all__ = [
+    "SO_THE_NOUN",
     "Fragment",
     "asks",
     "fragment",
@@ -24,8 +25,13 @@ __all__ = [
     "topic_of",
 ]
 
+# Nouns whose first character could be what 那 points at: 那年假呢 is "so, annual leave?", not "that year".
+SO_THE_NOUN = (
+    r"那(?=年假|年终(?!于)|年度|年会(?=的|呢|[?？]|$)|年薪|年检(?!查)|年审(?!批|核|查)|年龄|年限|年金(?!额)|时间|时长|时限|时效|天气"
+    r"|位置|条件|条款|份额|本金|款项|家属|家具|家庭|里程|个税|个人所得税|次数|次品|样品|样本|边界|边坡|儿童|类型|类别|种类|种子)"
+)
 _OPENING = re.compile(
-    r"(?:不对?[,，]?\s*)?(?:(?:我(?:说|问|指)的是|我是(?:说|问))|那么|那(?![个些种样边里儿时年天次位家])|还有|另外|再(?:问一下|查一下|看看|查)?|以及|同样|换成|换作|如果是|要是)"
+    rf"(?:不对?[,，]?\s*)?(?:(?:我(?:说|问|指)的是|我是(?:说|问))|那么|{SO_THE_NOUN}|那(?![个些种样边里儿时年天次位家])|还有|另外|再(?:问一下|查一下|看看|查)?|以及|同样|换成|换作|如果是|要是)"
     r"|(?:no[,.]?\s*)?i (?:meant?|am asking about)\b|(?:(?:and|but|then|also|ok(?:ay)?|so)\b[\s,]*)?(?:what about|how about)\b|(?:and|but|also|then|same (?:for|question for))\b|no,",
     re.IGNORECASE,
 )
