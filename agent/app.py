@@ -37,6 +37,7 @@ from agent.routing import (
     Route,
     Router,
     Target,
+    spread,
     talk_targets,
 )
 from agent.settings import Settings, load
@@ -263,8 +264,8 @@ class Waypost:
                 ),
                 corrected=tuple(corrected.get(index.name, ())),
                 phrases=(
-                    *_spread(outlines[index.name].titles, TITLES),
-                    *_spread(outlines[index.name].headings, HEADINGS),
+                    *spread(outlines[index.name].titles, TITLES),
+                    *spread(outlines[index.name].headings, HEADINGS),
                 ),
             )
             for index in self.settings.index
@@ -609,9 +610,3 @@ def _check_rules(settings: Settings, tools: Sequence[str]) -> None:
                 f"[[routing.rule]] {rule.pattern!r} names the {kind} {name!r}, which does not exist.",
                 fix=f"use one of: {', '.join(indexes if rule.index else tools)}.",
             )
-
-
-def _spread(items: Sequence[str], most: int) -> list[str]:
-    """Return at most `most` of the items, spread evenly over all."""
-    step = max(1, -(-len(items) // most))
-    return list(items[::step])

@@ -65,20 +65,20 @@ class Costs(Section):
         ask: asking what is meant instead of doing anything.
     """
 
-    search: float = Field(default=0.05, ge=0)
-    needless: float = Field(default=0.1, ge=0)
-    decline: float = Field(default=2.0, ge=0)
-    act: float = Field(default=1.0, ge=0)
-    talk: float = Field(default=1.0, ge=0)
-    ask: float = Field(default=0.9, ge=0)
+    search: float = Field(default=0.05, ge=0, allow_inf_nan=False)
+    needless: float = Field(default=0.1, ge=0, allow_inf_nan=False)
+    decline: float = Field(default=2.0, ge=0, allow_inf_nan=False)
+    act: float = Field(default=1.0, ge=0, allow_inf_nan=False)
+    talk: float = Field(default=1.0, ge=0, allow_inf_nan=False)
+    ask: float = Field(default=0.9, ge=0, allow_inf_nan=False)
 
 
 class Rule(Section):
     """[[routing.rule]]: questions that match go there; with neither index nor tool nothing covers them."""
 
     pattern: str = Field(min_length=1)
-    index: str | None = None
-    tool: str | None = None
+    index: str | None = Field(default=None, min_length=1)
+    tool: str | None = Field(default=None, min_length=1)
 
     @model_validator(mode="after")
     def _consistent(self) -> Rule:

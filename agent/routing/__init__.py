@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from agent.routing.cascade import Router
-from agent.routing.classifier import LocalClassifier
+from agent.routing.classifier import LocalClassifier, spread
 from agent.routing.corrections import FILE as CORRECTIONS
 from agent.routing.corrections import Correction, Corrections, CorrectionsFile, Right
 from agent.routing.followup import Standalone, ask_standalone, standalone
@@ -28,6 +28,7 @@ __all__ = [
     "Standalone",
     "Target",
     "ask_standalone",
+    "spread",
     "standalone",
     "stands_alone",
     "talk_targets",

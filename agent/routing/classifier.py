@@ -32,7 +32,7 @@ from agent.routing.types import NONE, Describe, Question, Target, TargetScore
 from indexes.text import language
 from prompts import texts
 
-__all__ = ["ExampleEmbedder", "LocalClassifier", "scope_phrases"]
+__all__ = ["ExampleEmbedder", "LocalClassifier", "scope_phrases", "spread"]
 
 Array = NDArray[np.float64]
 Floats = NDArray[np.float32]
@@ -41,6 +41,7 @@ TAU = 20.0
 NEAREST, NEAREST_OF_MANY = 3, 10  # how close a question is to anything: the mean of so many
 COVERED = 0.5  # a general question this similar to what the project covers is not general there
 OWN_NONE = 10  # with so many examples of "none" of its own a project needs no general ones
+PHRASES = 300  # of one description; each has to be embedded once
 GENERAL = 0.35  # otherwise so many for each text about the project: more would drown it
 MANY = 2_000  # texts above which the regression is one over sub-topics
 SAMPLE = 4_000  # examples that weights are fitted on
@@ -72,7 +73,7 @@ SCALE = np.array(
     [0.5, 0.3, 0.3, 3, 2, 3, 0.5, 0.05, 1, 1, 2, 3, 8, 0.5, 1, 1, 0.5, 0.05], dtype=np.float64
 )
 NONE_SHARE = 0.18  # how much the examples of "none" weigh in the fit, whatever their number
-VERSION = 12
+VERSION = 13
 
 
 class ExampleEmbedder(Protocol):
@@ -331,7 +332,8 @@ def _language(text: str) -> int:
 
 
 def _scope(target: Target) -> list[str]:
-    return list(dict.fromkeys(filter(None, [target.title, *scope_phrases(target.description)])))
+    phrases = spread(scope_phrases(target.description), PHRASES)
+    return list(dict.fromkeys(filter(None, [target.title, *phrases])))
 
 
 def _centred(vector: Floats, mean: Floats) -> Floats:
@@ -350,7 +352,8 @@ def _arrange(
 
     def vectors_of(chosen: Sequence[str], kind: int) -> Floats:
         rows = [_centred(known[text], means[kind + _language(text)]) for text in chosen]
-        return np.array(rows, dtype=np.float32).reshape(len(chosen), means.shape[1])
+        found = np.array(rows, dtype=np.float32).reshape(len(chosen), means.shape[1])
+        return found.astype(np.float16).astype(np.float32)  # as the cache will give them back
 
     covered = np.vstack(
         [
@@ -371,7 +374,7 @@ def _arrange(
     if len(outside) < OWN_NONE:
         free = [text for text in general if text not in none and not is_covered(text)]
         known_texts = sum(len(target.taught) + len(_scope(target)) for target in targets)
-        outside += _spread(free, max(OWN_NONE, int(GENERAL * known_texts)) - len(outside))
+        outside += spread(free, max(OWN_NONE, int(GENERAL * known_texts)) - len(outside))
     blocks: list[list[tuple[int, str]]] = [
         [(i, text) for i, target in enumerate(targets) for text in target.taught],
         [(len(targets), text) for text in outside],
@@ -391,7 +394,7 @@ def _arrange(
     return [target.name for target in targets], rows, means, vectors
 
 
-def _spread(items: Sequence[str], most: int) -> list[str]:
+def spread(items: Sequence[str], most: int) -> list[str]:
     """Return at most `most` of the items, spread evenly over all."""
     return list(items[:: max(1, -(-len(items) // most))])
 

@@ -123,12 +123,9 @@ def _match(
 
 def _explicit(asked: Asked) -> tuple[str, str] | None:
     """Return the index that a question names and the rest of it: 「在财务报表里：…」, `/index finance …`."""
-    names = {}
-    for target in asked.targets:
-        if target.kind != "index":
-            continue
-        names[target.name.lower()] = target.name
-        names[target.title.lower()] = target.name
+    indexes = [target for target in asked.targets if target.kind == "index"]
+    names = {target.title.lower(): target.name for target in indexes if target.title}
+    names |= {target.name.lower(): target.name for target in indexes}
     choices = "|".join(re.escape(name) for name in sorted(names, key=len, reverse=True))
     if not choices:
         return None
