@@ -150,6 +150,7 @@ def test_retrieval(folder: Path) -> None:
     ] == [["hours"], ["hours", "lifts"], ["hours", "cleaning"]]
 
 
+@pytest.mark.slow
 def test_documents(folder: Path) -> None:
     """The guide to documents works too: files, a loader, rows with access lists, code."""
     printed, snippets = follow(DOCUMENTS, folder)

@@ -221,6 +221,7 @@ def test_colours_of_terminals(tmp_path: Path) -> None:
     assert texts(load_plain(path).blocks) == ["INFO started", "ERROR failed"]
 
 
+@pytest.mark.slow
 def test_a_long_log_is_read_record_by_record(tmp_path: Path) -> None:
     """A million short lines take seconds, and their blocks are never all in memory."""
     path = put(tmp_path, b"2024-03-01 10:02:33 INFO step\n" * 1_000_000, "a.log")

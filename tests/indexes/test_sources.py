@@ -470,6 +470,7 @@ async def test_two_named_sources_of_one_name(tmp_path: Path) -> None:
             await registry.sync()
 
 
+@pytest.mark.slow
 async def test_sources_in_the_command_line(tmp_path: Path) -> None:
     """`waypost ingest` looks at the sources, `waypost documents` lists what they have."""
     project = write(tmp_path, CONFIG + NAMED, **{"sources.py": SOURCES})
