@@ -196,13 +196,10 @@ class Waypost:
     async def _learn_corrections(self) -> None:
         try:
             await self._learn()
-        except WaypostError as error:
-            observability.warning(LEARNING_FAILED, error=error.code)
-        except OSError as error:
-            observability.warning(LEARNING_FAILED, error=type(error).__name__)
-        else:
-            return
-        await asyncio.sleep(RETRY_LEARNING)
+        except Exception as error:  # nobody awaits this; the router of before goes on answering
+            code = error.code if isinstance(error, WaypostError) else type(error).__name__
+            observability.warning(LEARNING_FAILED, error=code)
+            await asyncio.sleep(RETRY_LEARNING)
 
     async def _stop_learning(self) -> None:
         if self._learning is not None:

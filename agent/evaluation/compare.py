@@ -59,9 +59,12 @@ def compare(old: Report | Earlier, new: Report) -> Comparison:
         apart = None if was is None or now is None else round(now - was, 4)
         comparison["figures"][key] = {"old": was, "new": now, "difference": apart}
         if key in SHARES:
-            for name, values in (("became_right", (0, 1)), ("became_wrong", (1, 0))):
+            for turned, values in (
+                (comparison["became_right"], (0, 1)),
+                (comparison["became_wrong"], (1, 0)),
+            ):
                 if changed := [
                     id_ for id_, one, other in pairs if (one.get(key), other.get(key)) == values
                 ]:
-                    comparison[name][key] = changed  # type: ignore[literal-required]
+                    turned[key] = changed
     return comparison

@@ -6,7 +6,7 @@ import difflib
 import json
 from collections.abc import Collection, Mapping
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any, cast, get_args
 
 from agent.errors import UsageError
 from agent.evaluation.types import Labelled
@@ -82,7 +82,7 @@ def _row(line: str, number: int, names: Mapping[str, Collection[str] | None]) ->
                     else f"unknown action {name!r}.",
                     fix=f"use one of: {', '.join(sorted(allowed))}.",
                 )
-    return row  # type: ignore[return-value]
+    return cast(Labelled, row)
 
 
 def _check_types(row: dict[str, Any]) -> None:

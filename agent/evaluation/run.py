@@ -116,7 +116,7 @@ def _result(asked: Asked, scores: Mapping[str, float]) -> Result:
     return {
         "id": row["id"],
         "question": row["question"],
-        "expected": {key: row[key] for key in LABELS if key in row},  # type: ignore[literal-required]
+        "expected": {key: value for key, value in row.items() if key in LABELS},
         "got": _got(asked),
         "right": None if right is None else bool(right),
         "confidence": route["confidence"],

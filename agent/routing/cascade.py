@@ -92,7 +92,7 @@ class Escalating:
     async def decide(self, asked: Asked) -> Decision | Passed:
         """Return what the model chose among what the principal may see."""
         if asked.complete is None:
-            return Passed("no chat model is asked")
+            return Passed("")
         choices = [target for target in asked.targets if target.kind != "talk"]
         choice = await ask_model(asked.text, choices, asked.complete, asked.language)
         tools = [name for name in choice.targets if name in asked.names("tool")]
@@ -162,12 +162,9 @@ class Router:
                 return verdict
             if verdict.probabilities:
                 asked = replace(asked, probabilities=verdict.probabilities)
-            if verdict.reason not in _SILENT:
+            if verdict.reason:
                 told.append(verdict.reason)
         return _fan_out(asked, told)
-
-
-_SILENT = {"no rule applies", "no chat model is asked"}
 
 
 def _fan_out(asked: Asked, told: Sequence[str]) -> Decision:

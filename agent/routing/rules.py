@@ -77,7 +77,7 @@ class Rules:
                 tools = [one.tool] if one.tool else []
                 reason = f"matches the pattern {one.pattern!r}"
                 return _match(asked, action, reason, indexes=indexes, tools=tools)
-        return _general(asked, text) or Passed("no rule applies")
+        return _general(asked, text) or Passed("")
 
 
 def _general(asked: Asked, text: str) -> Decision | None:

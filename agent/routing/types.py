@@ -154,7 +154,7 @@ class Asked:
 
 @dataclass(frozen=True)
 class Passed:
-    """A stage that leaves the decision to the next one, why, and what it found out."""
+    """A stage that leaves the decision to the next one: why, if that tells anything, and what it found."""
 
     reason: str
     probabilities: dict[str, float] = field(default_factory=dict)
