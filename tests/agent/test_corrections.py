@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 import json
 import logging
 import subprocess
@@ -299,3 +300,27 @@ async def test_chat_corrects(tiny_project: MakeProject, capsys: pytest.CaptureFi
     decided = entries[0].decided
     assert decided is not None
     assert decided["question"] == entries[0].question
+
+
+async def test_learning_that_failed_is_told_and_tried_again(
+    tiny_project: MakeProject, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Corrections that could not be learned are learned later; until then the old router answers."""
+    monkeypatch.setattr("agent.app.RETRY_LEARNING", 0.0)
+    async with Waypost.open(tiny_project(), persistent=False) as waypost:
+        await waypost.ingest()
+        first = await waypost.router()
+        cache = waypost.project / ".waypost" / "cache" / "router.npz"
+        cache.unlink()
+        cache.mkdir()  # the fitted router cannot be kept
+        await waypost.correct("pump holidays", action="search", indexes=["leave"])
+        with caplog.at_level(logging.WARNING, logger="waypost"):
+            while "learning.failed" not in caplog.text:
+                assert await waypost.router() is first
+                await asyncio.sleep(0.05)
+        cache.rmdir()
+        for _ in range(600):
+            if await waypost.router() is not first:
+                break
+            await asyncio.sleep(0.05)
+        assert cache.is_file()
