@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
-from agent.models.chat import ChatModel, Completion, make_chat_model
+from agent.models.chat import ChatModel, make_chat_model
+from agent.models.types import Completion, Message, RequestedCall, ToolSchema
 
-__all__ = ["ChatModel", "Completion", "make_chat_model"]
+__all__ = ["ChatModel", "Completion", "Message", "RequestedCall", "ToolSchema", "make_chat_model"]
