@@ -1,0 +1,160 @@
+"""What of a text can be checked word for word: quantities, dates, codes, names, titles, quotations.
+
+A fact of a claim stands in a source if the source has an equal one, whatever its form: 3万元 is 30,000元,
+三十日 is 30 days, March 2025 is 2025-03. Facts that follow from two others (a sum, a difference) do not
+stand.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from dataclasses import dataclass, field
+
+from agent.answering.dates import Date, chinese_dates, english_dates
+from agent.answering.naming import chinese_names, latin_names
+from agent.answering.quantities import Quantity, quantities
+from indexes.text import CJK, chinese_number, normalize
+
+__all__ = ["Facts", "facts", "squashed"]
+
+
+@dataclass
+class Facts:
+    """The facts of a text."""
+
+    quantities: list[Quantity] = field(default_factory=list)
+    dates: list[Date] = field(default_factory=list)
+    codes: list[str] = field(default_factory=list)
+    names: list[str] = field(default_factory=list)  # of Latin letters
+    chinese: list[str] = field(default_factory=list)  # Chinese names
+    titles: list[str] = field(default_factory=list)
+    quotes: list[str] = field(default_factory=list)
+
+    def __bool__(self) -> bool:
+        return bool(self.quantities or self.dates or self.codes or self.names or self.chinese
+                    or self.titles or self.quotes)  # fmt: skip
+
+
+_CODE_SPAN = re.compile(r"`{1,3}([^`\n]{1,200})`{1,3}")
+_EMAIL = re.compile(r"[\w.+-]{1,64}@[\w-]{1,64}(?:\.[\w-]{1,32})+")
+_PHONE = re.compile(  # ranges and spans of years are none
+    r"(?<![\w.+-])(?:\+\d{1,3}[ -])?(?:\(?0\d{2,3}\)?[ -]?\d{3,4}[ -]?\d{4}|[48]00[ -]?\d{3}[ -]?\d{4}"
+    r"|1[3-9]\d[ -]?\d{4}[ -]?\d{4}|\d{3}[ -]\d{3}[ -]\d{4})(?![\w-]|\.\d)"
+)
+_CODE = re.compile(
+    r"(?<![A-Za-z0-9_.μ-])(?:"
+    r"v?\d+(?:\.\d+){2,5}(?:[-.]?[a-z]+\d*)?(?![A-Za-z0-9])"  # versions, addresses
+    r"|[A-Za-z]+(?:[-/_][A-Za-z]+)*[-_/]?\d[A-Za-z0-9]*(?:[-_/.][A-Za-z0-9]+)*(?![A-Za-z0-9])"
+    r"|(?!RMB|CNY|USD|EUR|GBP|HKD|JPY)[A-Z]{2,6}(?:/T)? \d{2,6}(?:[A-Z]{1,2}|[-.]\d{1,5}){1,3}(?![A-Za-z0-9])"
+    r"|(?:GB|GB/T|ISO|IEC|DIN|ASTM|JGJ|JGJ/T|CJJ|RFC|EN|BS) \d{1,6}(?![A-Za-z0-9])"
+    r"|\b(?:[Ll]ine|[Pp]hase|[Ll]ot|[Cc]ategory|[Cc]lass|[Gg]rade|[Bb]uilding|[Zz]one|[Bb]lock|[Tt]ype|[Mm]odel) (?:\d{1,4}[A-Z]?|[A-HIVX]{1,4})(?![A-Za-z0-9.])"
+    r"|[A-Z][a-z]{2,20} (?!I\b)[A-Z](?![\w.'’&-])"
+    r"|\d+[A-Za-z]*-[A-Za-z]+\d*[A-Za-z0-9-]*(?![A-Za-z0-9])"
+    r"|\d+#|\d+[A-Z](?![A-Za-z0-9])"
+    r"|[A-Za-z]+_[A-Za-z0-9_]+|--[a-z][a-z0-9-]+|[a-z]+[A-Z][A-Za-z0-9]+"
+    r")"
+)
+_UNITLIKE = re.compile(
+    r"(?:(?:[a-z]{1,4}/)?(?:m|km|cm|mm|dm)[23]|sq|q[1-4]|h[12]|co2|\d+(?:m|h|s|t|g|l|w|v|a|k|x|kg|km|mm|cm|mg|ml|kw|mw|db|gb|mb|kb|tb|ms|min|day|days|hour|year|month|week)(?:[-/].*)?|\d+-(?:second|minute|hour|day|week|month|year|m|mm|cm|km|g|kg|t|ton|tonne)s?)\Z",
+    re.IGNORECASE,
+)
+_LETTERED = re.compile(
+    rf"(?<![A-Za-z])[A-Z](?=[区座栋段标包型类级楼馆厅组款轮股])|(?<![{CJK}])?[甲乙丙丁](?=[方级类])|(?<!\d)\d{{1,4}}号[{CJK}](?<![日，的])"
+    r"|(?:[一二三四五六七八九十]|\d{1,2})(?:期|标段|级(?!别))"
+)
+_TITLE = re.compile(r"《([^《》]{1,120})》")
+_QUOTES = tuple(
+    re.compile(pattern)
+    for pattern in (
+        r"“([^“”]{1,1000})”",
+        r"「([^「」]{1,1000})」",
+        r"『([^『』]{1,1000})』",
+        r"‘([^‘’]{2,1000})’(?![A-Za-z])",
+        r'(?<!\d)"([^"]{1,1000})"',
+    )
+)
+_ELLIPSIS = re.compile(r"\s*(?:…+|\.{3,}|\[…\]|\[\.{3}\])\s*")
+_EDGES = " \t\n,.;:!?。,、；：！？…'’*_"
+
+
+def squashed(code: str) -> str:
+    """Return a code without the signs that people leave out: tx200a for TX-200A or TX 200A."""
+    code = _SEPARATORS.sub("-", normalize(code).strip())
+    return _LETTER_DIGIT.sub("", _VERSION.sub("", code))
+
+
+_SEPARATORS = re.compile(r"[\s/_–—-]+")
+_VERSION = re.compile(r"\Av(?=\d+\.\d)")
+_LETTER_DIGIT = re.compile(r"(?<=[a-z])-(?=\d)|(?<=\d)-(?=[a-z])")
+
+
+def _taken(pattern: re.Pattern[str], text: str) -> tuple[list[str], str]:
+    """Return what a pattern finds, its group if it has one, and the text with blanks for it."""
+    found: list[str] = []
+
+    def take(match: re.Match[str]) -> str:
+        found.append(match.group(match.lastindex or 0))
+        return " " * len(match.group())
+
+    return found, pattern.sub(take, text)
+
+
+def facts(text: str, *, named: bool = True) -> Facts:
+    """Return the facts of a text.
+
+    Args:
+        text: a claim without markers and links, or a source.
+        named: whether names and quotations are looked for, which only claims need.
+    """
+    out = Facts()
+    plain = unicodedata.normalize("NFKC", text.replace("，", "， ").replace("℃", "°C"))
+    if named:
+        for pattern in _QUOTES:
+            for quote in pattern.findall(text):
+                out.quotes += [
+                    part for one in _ELLIPSIS.split(quote) if (part := one.strip(_EDGES))
+                ]
+        out.titles = [one.strip() for one in _TITLE.findall(text)]
+        spans, plain = _taken(_CODE_SPAN, plain)
+        out.codes += [span.strip() for span in spans]
+    if "@" in plain:
+        emails, plain = _taken(_EMAIL, plain)
+        out.codes += emails
+    found, plain = english_dates(plain)
+    out.dates += found
+
+    def code(match: re.Match[str]) -> str:
+        said = match.group()
+        if (_UNITLIKE.match(said) and not _BAND.search(said)) or _CENTURY.match(said):
+            return said
+        out.codes.append(said)
+        return " " * len(said)
+
+    phones, plain = _taken(_PHONE, plain)
+    out.codes += [_SEPARATORS.sub("", phone) for phone in phones]
+    plain = _CODE.sub(code, plain)
+    out.codes += [f"{m.group()}{plain[m.end()]}" if len(m.group()) == 1 else _level(m.group())
+                  for m in _LETTERED.finditer(plain)]  # fmt: skip
+    plain = _LEVEL.sub(lambda m: " " * len(m.group()), plain)
+    if named:
+        out.names = latin_names(plain)
+        out.chinese = chinese_names(text)
+    low = normalize(plain)
+    dates, low = chinese_dates(low)
+    out.dates += dates
+    out.quantities = quantities(low, claim=named)
+    return out
+
+
+_BAND = re.compile(r"\A\d+G\Z")  # 5G, which is no weight
+_CENTURY = re.compile(r"(?:19|20)\d\d[-/.]\d")
+_LEVEL = re.compile(
+    rf"(?:[一二三四五六七八九十]|\d{{1,2}})(?:期|标段|级(?!别))|(?<!\d)\d{{1,4}}号[{CJK}](?<![日，的])"
+)
+
+
+def _level(text: str) -> str:
+    """Return 2期 for 二期."""
+    head = text.rstrip("期标段级")
+    return f"{chinese_number(head)}{text[len(head) :]}" if len(head) < len(text) else text

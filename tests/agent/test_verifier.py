@@ -1,0 +1,173 @@
+from __future__ import annotations
+
+import time
+
+import pytest
+
+from agent.answering.claims import Claim, split
+from agent.answering.types import Source
+from agent.answering.verifier import Checked, Verifier, verdict
+from tests.agent.verification_cases import FRESH, GROUPS, LATER, Group
+
+HARD = {"marker", "number", "date", "name", "quote"}
+
+
+def sources(group: Group) -> list[Source]:
+    """Return a group's passages as numbered sources."""
+    return [
+        Source(number, text, title, "manual", title, uri, {})
+        for number, (title, text, uri) in enumerate(group.sources, 1)
+    ]
+
+
+def checked(group: Group, reply: str) -> list[Checked]:
+    """Return the claims of a reply about a group's passages, checked."""
+    verifier = Verifier(sources(group), group.question)
+    return [verifier.check(claim) for claim in split(reply)]
+
+
+def caught(found: list[Checked], expected: str) -> bool:
+    """Say whether a bad sentence has a problem, or got the marker that it should have."""
+    mended = [f"->{n}" for one in found for n in one.markers] == [expected]
+    return mended or any(one.problems for one in found)
+
+
+SCHOOL = Verifier(
+    [
+        Source(1, "学校图书馆周一至周五8:00-21:30开放。每人最多借8本，借期30天，逾期每天0.2元。校外人员不得借阅。",
+               "图书馆规则", "rules", "library.md", "https://school.example/library", {}),
+        Source(2, "The sports hall opens at 7 a.m. A day pass costs EUR 12.50. Lockers may be rented for 6 months.",
+               "Sports hall", "rules", "sports.md", "", {}),
+    ],
+    "图书馆能借几本书？",
+)  # fmt: skip
+
+
+def one(text: str) -> Checked:
+    """Check a sentence about the school."""
+    return SCHOOL.check(Claim(text, "sentence"))
+
+
+@pytest.mark.parametrize("groups", [GROUPS, FRESH + LATER])
+def test_nearly_every_wrong_sentence_is_caught(groups: tuple[Group, ...]) -> None:
+    """At most one in a hundred gets through (of the smaller set, which was written later, one in twenty)."""
+    bad = [(group, text, what) for group in groups for text, what in group.bad]
+    missed = [text for group, text, what in bad if not caught(checked(group, text), what)]
+    assert len(missed) <= len(bad) * (0.01 if groups is GROUPS else 0.05), missed
+
+
+@pytest.mark.parametrize("groups", [GROUPS, FRESH + LATER])
+def test_hardly_a_right_sentence_is_flagged(groups: tuple[Group, ...]) -> None:
+    """At most two faithful sentences in a hundred have a figure, name, quotation or marker refused."""
+    good = [(group, text) for group in groups for text in group.good]
+    flagged = [
+        text for group, text in good if any(HARD & set(c.problems) for c in checked(group, text))
+    ]
+    assert len(flagged) <= 0.02 * len(good), flagged
+
+
+@pytest.mark.parametrize("group", GROUPS, ids=lambda group: group.name)
+def test_right_sentences_keep_their_markers(group: Group) -> None:
+    """A faithful sentence cites what it cited before."""
+    for text in group.good:
+        for before, after in zip(split(text), checked(group, text), strict=True):
+            assert set(after.markers) >= {n for n in (1, 2, 3) if f"[{n}]" in before.text}
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("每人最多借8本【1】。", "每人最多借8本[1]。"),
+        ("每人最多借8本［1］[7]。", "每人最多借8本[1]。"),
+        ("A day pass costs EUR 12.50 [1].", "A day pass costs EUR 12.50 [2]."),
+        ("每人最多借8本，借期30天。", "每人最多借8本，借期30天[1]。"),
+        ("A day pass costs EUR 12.50.\n", "A day pass costs EUR 12.50 [2].\n"),
+        ("见[规则](http://evil.example/a)，最多借8本[1]。", "见规则，最多借8本[1]。"),
+        ("最多借8本[1]![x](http://evil.example/p.png)", "最多借8本[1]"),
+        (
+            "见[规则](https://school.example/library)，最多借8本[1]。",
+            "见[规则](https://school.example/library)，最多借8本[1]。",
+        ),
+    ],
+)
+def test_markers_and_links_are_put_right(text: str, expected: str) -> None:
+    """Markers take one form and the right source, links that no source has lose their address."""
+    assert one(text).text == expected
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "根据以上资料，回答如下：",
+        "资料中没有提到寒假的开放时间。",
+        "The sources do not state the fee.",
+        "希望对您有帮助！",
+        "## 借书规则\n",
+    ],
+)
+def test_what_claims_nothing_needs_no_marker(text: str) -> None:
+    """Transitions, courtesies and honest gaps are no claims."""
+    found = [SCHOOL.check(claim) for claim in split(text)]
+    assert not any(check.claims or check.problems for check in found)
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("借期45天：\n", "number"),
+        ("资料中没有提到押金，但通常为300元。", "number"),
+        ("## 每人可借20本\n", "number"),
+        ("Parking is free for members.", "uncited"),
+        ("校外人员可以借阅[1]。", "unsupported"),
+        ("逾期每天最少0.2元，一共6.2元[1]。", "number"),
+    ],
+)
+def test_what_is_wrong_is_found_wherever_it_stands(text: str, problem: str) -> None:
+    """Headings, lead-ins, honest sentences with an extra, sums and reversals are checked too."""
+    found = [SCHOOL.check(claim) for claim in split(text)]
+    assert problem in {each for check in found for each in check.problems}
+
+
+def test_a_quotation_is_the_stretch_that_supports_its_claims() -> None:
+    """The quotation stands in the source at its offset, and leaves out what nothing cites."""
+    quotation = SCHOOL.quote(2, [one("A day pass costs EUR 12.50 [2].")])
+    assert quotation is not None
+    assert quotation.text == "A day pass costs EUR 12.50."
+    assert quotation.offset == len("The sports hall opens at 7 a.m. ")
+
+
+def test_an_answer_is_grounded_without_problems_only() -> None:
+    """One unsupported sentence makes the answer ungrounded until it is dropped."""
+    good, bad = one("每人最多借8本[1]。"), one("每人最多借20本[1]。")
+    assert verdict([good]).grounded
+    assert not verdict([good, bad]).grounded
+    assert verdict([good, bad]).supported == 0.5
+    assert not verdict([one("希望对您有帮助！")]).grounded
+    assert verdict([]).confidence == 0.0
+
+
+def test_a_usual_answer_takes_milliseconds() -> None:
+    """Eight sentences and six sources, the sources' preparation included, take a few milliseconds."""
+    group = GROUPS[0]
+    six = sources(group) + [
+        Source(number, source.text, source.title, "x", source.document, "", {})
+        for number, source in enumerate(sources(GROUPS[1]), 4)
+    ]
+    claims = [claim for text in group.good[:8] for claim in split(text)]
+    spent = []
+    for _ in range(5):
+        verifier = Verifier(six, group.question)
+        started = time.process_time()
+        found = [verifier.check(claim) for claim in claims]
+        verifier.quote(1, found)
+        spent.append(time.process_time() - started)
+    assert min(spent) < 0.02  # 0.004 on an idle core
+
+
+@pytest.mark.parametrize("sign", ["x[1]", "[", "1", "1,", "“", "**a", "[a](", "一十", "Aa ", "a-"])
+def test_hostile_replies_take_linear_time(sign: str) -> None:
+    """A reply of 60 kB made of brackets, markers or digits is checked within seconds."""
+    started = time.process_time()
+    for claim in split(sign * (60_000 // len(sign))):
+        SCHOOL.check(claim)
+    assert time.process_time() - started < 5
