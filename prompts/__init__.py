@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from prompts.loader import PromptError, render, texts
+from prompts.loader import PACKAGED, Language, PromptError, Prompts, texts
 
-__all__ = ["PromptError", "render", "texts"]
+__all__ = ["PACKAGED", "Language", "PromptError", "Prompts", "texts"]

@@ -9,7 +9,7 @@ from typing import Any, Literal
 import pytest
 
 import prompts
-from prompts import PromptError, render, texts
+from prompts import PACKAGED, PromptError, Prompts, texts
 
 FOLDER = Path(prompts.__file__).parent
 FILES: dict[str, dict[str, Any]] = {
@@ -27,7 +27,16 @@ def fields(text: str) -> set[str]:
 
 def values(name: str) -> dict[str, str]:
     """Return a value for each declared variable of a prompt."""
-    return {variable: f"<{variable} {{braces}} 值>" for variable in FILES[name]["variables"]}
+    return {
+        variable: f"<{variable} {{braces}} {{{{0}}}} {{}} %s 值>"
+        for variable in FILES[name]["variables"]
+    }
+
+
+def written(name: str, language: str) -> str:
+    """Return what a prompt file says in a language."""
+    told = FILES[name][language]
+    return told if isinstance(told, str) else "\n".join(told.values())
 
 
 def test_there_are_prompts() -> None:
@@ -40,16 +49,27 @@ def test_there_are_prompts() -> None:
 def test_prompts_render(name: str, language: Literal["zh", "en"]) -> None:
     """Every variable's value stands in the text, whatever braces it has."""
     given = values(name)
-    text = render(name, language, **given)
+    text = PACKAGED.render(name, language, **given)
     assert all(value in text for value in given.values())
     assert text == text.strip()
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("name", PROMPTS)
+def test_prompts_are_messages(name: str, language: Literal["zh", "en"]) -> None:
+    """A prompt is what the user says, or instructions and what the user says; as text it is both."""
+    given = values(name)
+    messages = PACKAGED.messages(name, language, **given)
+    roles = [message["role"] for message in messages]
+    assert roles == (["user"] if isinstance(FILES[name][language], str) else ["system", "user"])
+    assert PACKAGED.render(name, language, **given) == "\n\n".join(m["content"] for m in messages)
 
 
 @pytest.mark.parametrize("name", PROMPTS)
 def test_prompts_differ_by_language(name: str) -> None:
     """The Chinese text is Chinese, the English one is not."""
-    assert re.search("[一-鿿]", FILES[name]["zh"])
-    assert not re.search("[一-鿿]", FILES[name]["en"])
+    assert re.search("[一-鿿]", written(name, "zh"))
+    assert not re.search("[一-鿿]", written(name, "en"))
 
 
 @pytest.mark.parametrize("name", PROMPTS)
@@ -58,28 +78,120 @@ def test_missing_and_extra_variables_fail(name: str) -> None:
     given = values(name)
     for wrong in ({**given, "extra": "x"}, dict(list(given.items())[1:])):
         with pytest.raises(PromptError, match=name):
-            render(name, "en", **wrong)
+            PACKAGED.render(name, "en", **wrong)
 
 
-@pytest.mark.parametrize(
-    "text",
-    [
-        'variables = ["a"]\nzh = "{a}"\nen = "{b}"\n',
-        'variables = ["a", "b"]\nzh = "{a}"\nen = "{a}"\n',
-        'variables = ["a"]\nzh = "{a}"\n',
-        'variables = ["a"]\nzh = "{a}"\nen = "{a}"\nfr = "{a}"\n',
-    ],
-    ids=["undeclared", "unused", "language missing", "unknown key"],
-)
-def test_malformed_prompt_files_fail(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str
+def test_unknown_prompts_fail() -> None:
+    """A name that no file has is told, with those that there are; a file of texts is no prompt."""
+    for name in ("anwser", "messages"):
+        with pytest.raises(PromptError, match=rf"no prompt '{name}'.*followup"):
+            PACKAGED.render(name, "en")
+
+
+def own(project: Path, text: str | bytes, name: str = "followup.toml") -> Prompts:
+    """Return the prompts of a project that has a file of its own."""
+    project.mkdir(exist_ok=True)
+    (project / name).write_bytes(text.encode() if isinstance(text, str) else text)
+    return Prompts(project)
+
+
+OWN = """\
+variables = ["previous", "question"]
+zh = "先：{previous} 后：{question} {{原样}}"
+[en]
+system = "Rewrite."
+user = "Then: {previous}. Now: {question}."
+"""
+
+
+@pytest.mark.parametrize("mark", [b"", b"\xef\xbb\xbf"], ids=["plain", "with a byte order mark"])
+def test_projects_replace_a_prompt(tmp_path: Path, mark: bytes) -> None:
+    """A file of a project takes the packaged one's place, and no other's."""
+    prompts = own(tmp_path, mark + OWN.encode())
+    prompts.check()
+    given = {"previous": "{x}", "question": "}{"}
+    assert prompts.messages("followup", "en", **given) == [
+        {"role": "system", "content": "Rewrite."},
+        {"role": "user", "content": "Then: {x}. Now: }{."},
+    ]
+    assert prompts.render("followup", "zh", **given) == "先：{x} 后：}{ {原样}"
+    assert prompts.render("route", "en", **values("route")) == PACKAGED.render(
+        "route", "en", **values("route")
+    )
+    assert "Then:" not in PACKAGED.render("followup", "en", **given)
+
+
+def test_projects_need_no_prompts(tmp_path: Path) -> None:
+    """A project without the folder, or with other things in it, has the packaged prompts."""
+    Prompts(tmp_path / "prompts").check()
+    own(tmp_path, "notes", "README.md")
+    own(tmp_path, b"\x00", "._answer.toml").check()
+
+
+BROKEN = {
+    "undeclared variable": (
+        OWN.replace("Now: {question}", "Now: {question} {answer}"),
+        r"followup\.toml: `en` uses \['answer'\].*Fix: .*declared",
+    ),
+    "variable left out": (
+        OWN.replace("{previous}. ", ""),
+        r"followup\.toml: `en` does not use \['previous'\].*Fix: write \{previous\}",
+    ),
+    "other declaration": (
+        'variables = ["question"]\nzh = "{question}"\nen = "{question}"\n',
+        r"followup\.toml: `variables` are \['question'\].*Fix: .*'previous', 'question'",
+    ),
+    "language missing": (
+        OWN.partition("[en]")[0],
+        r"followup\.toml lacks \['en'\].*Fix: .*`zh` and `en`",
+    ),
+    "unknown key": (f'fr = "x"\n{OWN}', r"followup\.toml has the unknown \['fr'\].*Fix: "),
+    "no TOML": (OWN.replace('"Rewrite."', '"Rewrite.'), r"followup\.toml is no TOML: .*line 4.*Fix: "),
+    "lone brace": (OWN.replace("{{原样}}", "{原样"), r"`zh` has a brace that is no variable.*Fix: "),
+    "empty braces": (OWN.replace("{{原样}}", "{}"), r"`zh` has braces around.*Fix: "),
+    "JSON unescaped": (
+        OWN.replace("{{原样}}", '{"targets": []}').replace('zh = "', "zh = \'").replace('[]}"', "[]}\'"),
+        r"`zh` has braces around.*Fix: .*\{\{",
+    ),
+    "attribute": (OWN.replace("{{原样}}", "{question.x}"), r"`zh` has braces around.*Fix: "),
+    "format": (OWN.replace("{{原样}}", "{question:>5}"), r"`zh` has braces around.*Fix: "),
+    "conversion": (OWN.replace("{{原样}}", "{question!r}"), r"`zh` has braces around.*Fix: "),
+    "user left out": (OWN.partition("user =")[0], r"`en` is neither a text nor a table.*Fix: "),
+    "unknown role": (f'{OWN}assistant = "x"', r"`en` is neither a text nor a table.*Fix: "),
+    "empty text": (OWN.replace('"Rewrite."', '" "'), r"`en` has no text for `system`.*Fix: "),
+    "text is a list": (OWN.replace('"Rewrite."', '["x"]'), r"`en` has no text for `system`.*Fix: "),
+    "variables are a text": (
+        OWN.replace('["previous", "question"]', '"question"'),
+        r"`variables` is no list.*Fix: ",
+    ),
+    "not UTF-8": (OWN.encode("gbk"), r"followup\.toml cannot be read.*Fix: .*UTF-8"),
+    "empty": ("", r"lacks \['en', 'variables', 'zh'\].*Fix: "),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("text", "told"), BROKEN.values(), ids=BROKEN.keys())
+def test_broken_files_of_projects_fail_at_once(
+    tmp_path: Path, text: str | bytes, told: str
 ) -> None:
-    """A file that does not keep to its own declaration cannot be rendered."""
-    name = f"broken_{tmp_path.name}"  # the loader remembers files by name
-    (tmp_path / f"{name}.toml").write_text(text, encoding="utf-8")
-    monkeypatch.setattr("importlib.resources.files", lambda package: tmp_path)
-    with pytest.raises(PromptError, match=name):
-        render(name, "en", a="x")
+    """A project's file with a mistake is refused when it is opened: file, place and cure are named."""
+    prompts = own(tmp_path, text)
+    with pytest.raises(PromptError, match=told):
+        prompts.check()
+
+
+@pytest.mark.parametrize("name", ["follow-up", "messages", "Answer"])
+def test_unknown_files_of_projects_fail(tmp_path: Path, name: str) -> None:
+    """A file that replaces nothing is a mistake in its name."""
+    prompts = own(tmp_path, OWN, f"{name}.toml")
+    with pytest.raises(PromptError, match=rf"{name}\.toml.*Fix: rename it; .*answer, .*followup"):
+        prompts.check()
+
+
+def test_a_file_in_place_of_the_folder_fails(tmp_path: Path) -> None:
+    """The folder of prompts must be one."""
+    own(tmp_path, OWN, "prompts")
+    with pytest.raises(PromptError, match="is a file"):
+        Prompts(tmp_path / "prompts").check()
 
 
 def test_messages_have_the_same_keys() -> None:
