@@ -180,6 +180,8 @@ def _period(parameter: Parameter, question: str, today: date) -> str | None:
         if period.year is None:
             continue
         value = period.iso()
+        if parameter.format == "date" and period.day is None:
+            continue
         if not parameter.pattern or re.fullmatch(parameter.pattern, value):
             return value
     alias = _enumerated(parameter, _folded(question))

@@ -27,7 +27,7 @@ def builtin_tools(registry: Registry, language: Literal["zh", "en"]) -> list[Too
     """
     words = texts("messages", language)
 
-    async def hand_over(args: dict[str, Any], principal: Principal | None) -> Any:
+    async def hand_over(args: dict[str, Any], principal: Principal | None, key: str) -> Any:
         question = str(args.get("question", ""))
         return {"handed_over": True, "summary": words["hand_over"].format(question=question)}
 
@@ -41,15 +41,19 @@ def builtin_tools(registry: Registry, language: Literal["zh", "en"]) -> list[Too
             "Lists and counts the documents that are indexed: all, those of one index or file type, "
             "those that mention a phrase, the newest.",
             _list_parameters(registry),
+            _list_schema(),
             partial(_list_documents, registry, words),
-            tuple(examples["list_documents"]),
+            examples=tuple(examples["list_documents"]),
         ),
         Tool(
             "hand_over",
             "Hands the conversation over to a person.",
             (asked,),
+            _object(
+                question={"type": "string", "description": "what the person wants, in their words"}
+            ),
             hand_over,
-            tuple(examples["hand_over"]),
+            examples=tuple(examples["hand_over"]),
         ),
     ]
 
@@ -70,6 +74,21 @@ def _list_parameters(registry: Registry) -> tuple[Parameter, ...]:
     )
 
 
+def _list_schema() -> dict[str, Any]:
+    """Return what a model sees; it does not name the indexes, of which some are not for everyone."""
+    reading = texts("builtin_tools", "list_documents")
+    return _object(
+        mentions={"type": "string", "description": "only documents that contain this phrase"},
+        index={"type": "string", "description": "only this index, by its name"},
+        type={"type": "string", "enum": sorted(reading["type"])},
+        order={"type": "string", "enum": sorted(reading["order"])},
+    )
+
+
+def _object(**properties: dict[str, Any]) -> dict[str, Any]:
+    return {"type": "object", "properties": properties, "additionalProperties": False}
+
+
 def _wordings(values: Mapping[str, Sequence[str]]) -> dict[str, str]:
     return {word: value for value, words in values.items() for word in words}
 
@@ -79,9 +98,13 @@ async def _list_documents(
     words: Mapping[str, str],
     args: dict[str, Any],
     principal: Principal | None,
+    key: str,
 ) -> Any:
     """Answer from what the store knows of documents; no text is read."""
-    found = await registry.documents(index=args.get("index"), principal=principal)
+    name = args.get("index")
+    if name and name not in registry.indexes:  # an error would name those that are not for everyone
+        return {"count": 0, "summary": words["documents_none"]}
+    found = await registry.documents(index=name, principal=principal)
     conditions: list[str] = []
     if phrase := str(args.get("mentions") or "").strip():
         having = await registry.mentioning(phrase, principal=principal)
@@ -90,7 +113,7 @@ async def _list_documents(
     if kind := args.get("type"):
         found = [one for one in found if Path(one["document"]).suffix.lower() == f".{kind}"]
         conditions.append(words["documents_type"].format(type=str(kind).upper()))
-    if name := args.get("index"):
+    if name:
         label = registry.index(name).settings.label
         conditions.append(words["documents_index"].format(index=label))
     newest = args.get("order") == "newest"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import inspect
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,16 +12,17 @@ from pydantic.fields import FieldInfo
 
 from agent.errors import ConfigurationError
 from agent.settings import ToolSettings
-from agent.tools.types import Parameter, Tool
+from agent.tools.schema import parameters, visible
+from agent.tools.threads import Threads
+from agent.tools.types import INJECTED, Tool
 from indexes.project import load_module
 from indexes.types import Principal
 
 if TYPE_CHECKING:
     from langchain_core.tools import BaseTool
+    from pydantic import BaseModel
 
 __all__ = ["load_tools"]
-
-INJECTED = "principal"  # a tool argument of this name gets the asking principal and is hidden
 
 
 def load_tools(project: Path, settings: Sequence[ToolSettings]) -> list[Tool]:
@@ -30,14 +30,14 @@ def load_tools(project: Path, settings: Sequence[ToolSettings]) -> list[Tool]:
 
     Args:
         project: the project's folder; `use = "tools:name"` means `name` in its tools.py.
-        settings: the [[tool]] tables.
+        settings: the [[tool]] tables; those of MCP servers are left to `open_mcp`.
 
     Raises:
         ConfigurationError: a file or tool is missing, or is no LangChain tool.
     """
     modules: dict[str, ModuleType] = {}
     tools = []
-    for one in settings:
+    for one in (one for one in settings if one.use):
         file, _, name = one.use.partition(":")
         if file not in modules:
             modules[file] = load_module(project, file)
@@ -58,21 +58,30 @@ def _tool(module: ModuleType, name: str, settings: ToolSettings, path: Path) -> 
             f"{str(path)!r} has no LangChain tool named {name!r}.",
             fix="decorate the function with langchain_core.tools.tool, or correct `use`.",
         )
-    takes_principal = INJECTED in inspect.signature(_function(found)).parameters
+    schema = _schema(found)
+    taken = {*inspect.signature(_function(found)).parameters, *schema.get("properties", {})}
+    threads = Threads()
 
-    async def run(args: dict[str, Any], principal: Principal | None) -> Any:
-        given = {**args, INJECTED: principal} if takes_principal else args
+    async def run(args: dict[str, Any], principal: Principal | None, key: str) -> Any:
+        injected = {"principal": principal, "idempotency_key": key}
+        given = {**args, **{name: injected[name] for name in INJECTED if name in taken}}
         if getattr(found, "coroutine", None) is not None:
             return await found.ainvoke(given)
-        return await asyncio.to_thread(found.invoke, given)
+        return await threads.run(lambda: found.invoke(given))
 
+    model: Any = found.args_schema
+    arguments: type[BaseModel] | None = None if isinstance(model, dict) else model
     return Tool(
         name=found.name,
         description=found.description,
-        parameters=_parameters(found),
+        parameters=parameters(schema),
+        schema=visible(schema),
         run=run,
+        arguments=arguments,
         examples=settings.examples,
         approve=settings.approve,
+        effects=settings.approve if settings.effects is None else settings.effects,
+        keyed="idempotency_key" in taken,
         groups=settings.groups,
         timeout=settings.timeout,
     )
@@ -80,17 +89,6 @@ def _tool(module: ModuleType, name: str, settings: ToolSettings, path: Path) -> 
 
 def _function(tool: BaseTool) -> Any:
     return getattr(tool, "func", None) or getattr(tool, "coroutine", None) or tool._run
-
-
-def _parameters(tool: BaseTool) -> tuple[Parameter, ...]:
-    schema = _schema(tool)
-    definitions = schema.get("$defs", {})
-    required = set(schema.get("required", ()))
-    return tuple(
-        _parameter(name, _resolved(entry, definitions), name in required)
-        for name, entry in schema.get("properties", {}).items()
-        if name != INJECTED
-    )
 
 
 def _schema(tool: BaseTool) -> dict[str, Any]:
@@ -109,27 +107,3 @@ def _schema(tool: BaseTool) -> dict[str, Any]:
                 more = extra.json_schema_extra
                 properties[name] |= more if isinstance(more, dict) else {}
     return {**schema, "properties": properties}
-
-
-def _resolved(entry: dict[str, Any], definitions: dict[str, Any]) -> dict[str, Any]:
-    for option in entry.get("anyOf", ()):
-        if option.get("type") != "null":
-            entry = {**{k: v for k, v in entry.items() if k != "anyOf"}, **option}
-            break
-    if "$ref" in entry:
-        entry = {**definitions.get(entry["$ref"].rsplit("/", 1)[-1], {}), **entry}
-    return entry
-
-
-def _parameter(name: str, entry: dict[str, Any], required: bool) -> Parameter:
-    choices = entry.get("enum") or ([entry["const"]] if "const" in entry else [])
-    return Parameter(
-        name=name,
-        title=str(entry.get("title", name)),
-        kind=str(entry.get("type", "string")),
-        required=required,
-        choices=tuple(str(choice) for choice in choices),
-        aliases={str(k): str(v) for k, v in entry.get("aliases", {}).items()},
-        pattern=str(entry.get("pattern", "")),
-        format=str(entry.get("format", "")),
-    )

@@ -6,32 +6,50 @@ import re
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
+from typing import (
+    TYPE_CHECKING,
+    Any,
+    NotRequired,  # pydantic needs it before Python 3.12
+)
 
-from typing_extensions import TypedDict  # pydantic needs it before Python 3.12
+from typing_extensions import TypedDict
 
+from agent.models import ToolSchema
 from indexes.access import permits
 from indexes.text import normalize
 from indexes.types import Principal
 
-__all__ = ["Parameter", "Run", "Tool", "ToolCall", "ToolPlan", "Wording"]
+if TYPE_CHECKING:
+    from pydantic import BaseModel
 
-Run = Callable[[dict[str, Any], Principal | None], Awaitable[Any]]
+__all__ = ["INJECTED", "Parameter", "Run", "Tool", "ToolCall", "ToolPlan", "Wording", "failed"]
+
+# Arguments of these names are filled in by Waypost and hidden: who asks, and the key of the call, the
+# same whenever this call is made again, by which a tool tells a repetition.
+INJECTED = ("principal", "idempotency_key")
+Run = Callable[[dict[str, Any], Principal | None, str], Awaitable[Any]]
 
 
 class ToolPlan(TypedDict):
-    """A call that is about to be made."""
+    """A call that is about to be made; `rejected` is what a person said who did not allow it."""
 
     name: str
     args: dict[str, Any]
+    rejected: NotRequired[str]
 
 
 class ToolCall(TypedDict):
-    """A call that was made, with its result as plain data."""
+    """A call with its result as plain data: `{"error": …}` if it failed, `{"rejected": …}` if it was not made."""
 
     name: str
     args: dict[str, Any]
     result: Any
+
+
+def failed(call: ToolCall) -> bool:
+    """Say whether a call brought no result: it failed, or a person did not allow it."""
+    result = call["result"]
+    return isinstance(result, dict) and ("error" in result or "rejected" in result)
 
 
 @dataclass(frozen=True)
@@ -80,10 +98,14 @@ class Tool:
     Args:
         name: what the model and people call it.
         description: what it does.
-        parameters: its arguments, the injected principal not among them.
-        run: makes the call with validated arguments, for a principal.
+        parameters: its arguments, the injected ones not among them.
+        schema: the JSON schema of the same arguments, as a model sees it.
+        run: makes the call with checked arguments, for a principal, under the call's key.
+        arguments: the pydantic model that checks the arguments; None: the schema does.
         examples: questions that call for it.
         approve: a person approves before it runs.
+        effects: it changes something, so it never runs twice for the same request.
+        keyed: it takes the call's key and so can tell a repetition itself.
         groups: who may use it; None: everyone.
         timeout: seconds that one call may take.
     """
@@ -91,12 +113,20 @@ class Tool:
     name: str
     description: str
     parameters: tuple[Parameter, ...]
+    schema: Mapping[str, Any]
     run: Run
+    arguments: type[BaseModel] | None = None
     examples: tuple[str, ...] = ()
     approve: bool = False
+    effects: bool = False
+    keyed: bool = False
     groups: tuple[str, ...] | None = None
     timeout: float = 30.0
 
     def allows(self, principal: Principal | None) -> bool:
         """Say whether `principal` may use the tool."""
         return permits(self.groups, principal)
+
+    def for_model(self) -> ToolSchema:
+        """Return the tool as a chat model sees it."""
+        return ToolSchema(self.name, self.description, self.schema)

@@ -149,15 +149,15 @@ async def test_principal_is_injected_and_hidden(tools: dict[str, Tool]) -> None:
     assert [parameter.name for parameter in tools["ticket"].parameters] == ["code", "copies"]
     run = tools["ticket"].run
     given = {"code": "GD-0001", "principal": Principal("impostor")}
-    assert (await run(given, Principal("li")))["who"] == "li"
-    assert (await run(given, None))["who"] is None
+    assert (await run(given, Principal("li"), "k"))["who"] == "li"
+    assert (await run(given, None, "k"))["who"] is None
 
 
 async def test_plain_and_async_functions_run(tools: dict[str, Tool]) -> None:
     """Both kinds of tools are awaited alike."""
     args = {"project": "东站", "metric": "纳统金额", "period": "2024"}
-    assert await tools["investment"].run(args, None) == args
-    assert await tools["contract"].run({"name": "A", "amount": 1.5}, None) == "A 1.5"
+    assert await tools["investment"].run(args, None, "k") == args
+    assert await tools["contract"].run({"name": "A", "amount": 1.5}, None, "k") == "A 1.5"
 
 
 @pytest.mark.parametrize(

@@ -84,7 +84,7 @@ def test_reading(registry: Registry, question: str, args: dict[str, Any]) -> Non
 )
 async def test_answers(registry: Registry, args: dict[str, Any], documents: list[str]) -> None:
     """Documents are counted and listed by index, type, mention and date, the visible ones alone."""
-    result = await listing(registry).run(args, None)
+    result = await listing(registry).run(args, None, "k")
     assert [name.split("/")[-1] for name in result.get("documents", [])] == documents
     assert result["count"] == len(documents)
     assert "内部报告" not in result["summary"]
@@ -92,6 +92,6 @@ async def test_answers(registry: Registry, args: dict[str, Any], documents: list
 
 async def test_board_sees_its_own(registry: Registry) -> None:
     """Who belongs to a group has its documents in the lists and counts."""
-    result = await listing(registry).run({"mentions": "扬尘"}, Principal("li", ("board",)))
+    result = await listing(registry).run({"mentions": "扬尘"}, Principal("li", ("board",)), "k")
     assert result["count"] == 3
     assert "内部报告" in result["summary"]
