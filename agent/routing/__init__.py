@@ -7,14 +7,26 @@ from agent.routing.classifier import LocalClassifier, spread
 from agent.routing.corrections import FILE as CORRECTIONS
 from agent.routing.corrections import Correction, Corrections, CorrectionsFile, Right
 from agent.routing.followup import Standalone, ask_standalone, standalone
+from agent.routing.parts import parts as parts_of
 from agent.routing.rules import stands_alone, talk_targets
-from agent.routing.types import NONE, Action, Candidate, Decision, Question, Route, Slot, Target
+from agent.routing.types import (
+    NONE,
+    Action,
+    Candidate,
+    Complete,
+    Decision,
+    Question,
+    Route,
+    Slot,
+    Target,
+)
 
 __all__ = [
     "CORRECTIONS",
     "NONE",
     "Action",
     "Candidate",
+    "Complete",
     "Correction",
     "Corrections",
     "CorrectionsFile",
@@ -28,6 +40,7 @@ __all__ = [
     "Standalone",
     "Target",
     "ask_standalone",
+    "parts_of",
     "spread",
     "standalone",
     "stands_alone",

@@ -10,7 +10,7 @@ from agent.errors import WaypostError
 from agent.observability import STAGE_FAILED
 from agent.routing.classifier import LocalClassifier
 from agent.routing.corrections import Right
-from agent.routing.decision import FAN_OUT, cheapest, make_route
+from agent.routing.decision import FAN_OUT, cheapest, likely_tools, make_route
 from agent.routing.model import ask_model
 from agent.routing.rules import TALK, VAGUE, Rules
 from agent.routing.types import (
@@ -26,6 +26,7 @@ from agent.routing.types import (
     Target,
 )
 from agent.settings import Routing
+from prompts import PACKAGED, Prompts
 
 __all__ = ["Router"]
 
@@ -74,7 +75,8 @@ class Classifying:
             score.reason,
             "classifier",
         )
-        return Decision(route, talk[0] if talk and talk != [VAGUE] else None)
+        kind = talk[0] if talk and talk != [VAGUE] else None
+        return Decision(route, kind, likely_tools(asked))
 
 
 class Escalating:
@@ -82,25 +84,30 @@ class Escalating:
 
     Args:
         threshold: what its decision's confidence is at least.
+        prompts: the project's prompts.
     """
 
     name = "model"
 
-    def __init__(self, threshold: float) -> None:
+    def __init__(self, threshold: float, prompts: Prompts) -> None:
         self._threshold = threshold
+        self._prompts = prompts
 
     async def decide(self, asked: Asked) -> Decision | Passed:
         """Return what the model chose among what the principal may see."""
         if asked.complete is None:
             return Passed("")
         choices = [target for target in asked.targets if target.kind != "talk"]
-        choice = await ask_model(asked.text, choices, asked.complete, asked.language)
+        choice = await ask_model(
+            asked.text, choices, asked.complete, asked.language, prompts=self._prompts
+        )
         tools = [name for name in choice.targets if name in asked.names("tool")]
         indexes = [name for name in choice.targets if name not in tools]
         action: Action = "act" if tools else "search" if indexes else "answer"
         chances = asked.probabilities
         sure = max(self._threshold, sum(chances.get(n, 0.0) for n in choice.targets or (NONE,)))
-        return Decision(make_route(asked, action, indexes, tools, sure, choice.reason, "model"))
+        route = make_route(asked, action, indexes, tools, sure, choice.reason, "model")
+        return Decision(route, tools=likely_tools(asked))
 
 
 class Router:
@@ -110,6 +117,7 @@ class Router:
         classifier: the fitted local classifier over all targets.
         settings: [routing] of the project.
         corrections: gives the right route of a question that was corrected.
+        prompts: the project's prompts.
     """
 
     def __init__(
@@ -117,12 +125,14 @@ class Router:
         classifier: LocalClassifier,
         settings: Routing,
         corrections: Callable[[str], Right | None],
+        *,
+        prompts: Prompts = PACKAGED,
     ) -> None:
         self._targets = classifier.targets
         self._stages: Sequence[Stage] = (
             Rules(corrections, settings.rule),
             Classifying(classifier, settings),
-            Escalating(settings.threshold),
+            Escalating(settings.threshold, prompts),
         )
 
     async def route(

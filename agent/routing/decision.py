@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from agent.routing.types import NONE, Action, Asked, Candidate, DecidedBy, Route
 from agent.settings import Costs
 
-__all__ = ["FAN_OUT", "Choice", "cheapest", "make_route"]
+__all__ = ["FAN_OUT", "Choice", "cheapest", "likely_tools", "make_route"]
 
 FAN_OUT = 3  # indexes that are searched side by side at the most
 COMPLETE = 0.55  # how much like a call a question is that names every argument
@@ -52,6 +52,11 @@ def cheapest(asked: Asked, calls: dict[str, float], costs: Costs) -> Choice:
     cost = (1 - none - talk) * costs.decline + talk * costs.needless
     choices.append(Choice("answer", (), cost, none))
     return min(choices, key=lambda choice: choice.cost)
+
+
+def likely_tools(asked: Asked) -> tuple[str, ...]:
+    """Return the tools that the principal may use, likeliest first."""
+    return tuple(sorted(asked.names("tool"), key=lambda name: -asked.probabilities.get(name, 0.0)))
 
 
 def make_route(

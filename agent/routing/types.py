@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
 from typing_extensions import TypedDict  # pydantic needs it before Python 3.12
 
+from agent.models.replies import Complete
 from indexes import Affinity
 
 __all__ = [
@@ -79,10 +79,11 @@ class Target:
 
 @dataclass(frozen=True)
 class Decision:
-    """A route, and the kind of small talk that the question is, if any."""
+    """A route, the kind of small talk that the question is, if any, and all tools, likeliest first."""
 
     route: Route
     talk: str | None = None
+    tools: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -122,9 +123,6 @@ class Describe(Protocol):
     async def __call__(self, text: str) -> Question:
         """Return the question with its affinities and likeness to tool calls."""
         ...
-
-
-Complete = Callable[[str], Awaitable[str]]
 
 
 @dataclass(frozen=True)

@@ -9,8 +9,11 @@ import pytest
 
 from agent import Waypost
 from agent.errors import ModelError
+from agent.routing import Question, Router, ask_standalone
 from agent.routing.model import ModelChoice, ask_model
 from agent.routing.types import Target
+from agent.settings import Routing
+from prompts import Prompts
 from tests.agent.endpoint import Endpoint, endpoint
 
 TARGETS = [
@@ -221,6 +224,51 @@ async def test_question_is_data(language: Literal["zh", "en"]) -> None:
     inside, _, after = rest.partition("\n</question>")
     assert json.loads(inside) == attack
     assert after == ""
+
+
+def own_prompts(folder: Path, **variables: tuple[str, str]) -> Prompts:
+    """Return a project's prompts: each one its name in capitals, then its two variables."""
+    for name, (first, second) in variables.items():
+        text = f"'{name.upper()} {{{first}}} {{{second}}}'"
+        declared = f"variables = ['{first}', '{second}']"
+        (folder / f"{name}.toml").write_text(f"{declared}\nzh = {text}\nen = {text}\n", "utf-8")
+    return Prompts(folder)
+
+
+async def test_a_project_asks_in_its_own_words(tmp_path: Path) -> None:
+    """A project's prompts take the packaged ones' place, for the first try and for the second."""
+    prompts = own_prompts(
+        tmp_path, route=("targets", "question"), route_again=("prompt", "problem")
+    )
+    model = Model("prose", GOOD)
+    await ask_model("年假？", TARGETS, model, "zh", prompts=prompts)
+    first, second = model.prompts
+    assert first.startswith("ROUTE - leave: 休假制度")
+    assert second.startswith("ROUTE_AGAIN ROUTE - leave: 休假制度")
+
+
+async def test_the_router_asks_in_the_projects_words(tmp_path: Path) -> None:
+    """The cascade's model and the one that completes follow-ups are shown the project's prompts."""
+
+    class Failing:
+        targets = TARGETS
+
+        async def score(self, *args: Any) -> Any:
+            raise RuntimeError("no classifier")
+
+    async def describe(text: str) -> Question:
+        return Question(text)
+
+    prompts = own_prompts(
+        tmp_path, route=("targets", "question"), followup=("previous", "question")
+    )
+    classifier: Any = Failing()
+    router = Router(classifier, Routing(), lambda question: None, prompts=prompts)
+    model = Model(GOOD, "When are the gaskets replaced?")
+    decision = await router.route("年假？", describe, complete=model)
+    assert decision.route["decided_by"] == "model"
+    await ask_standalone("Gaskets?", "When are seals replaced?", model, "en", prompts=prompts)
+    assert [prompt.split()[0] for prompt in model.prompts] == ["ROUTE", "FOLLOWUP"]
 
 
 @pytest.fixture

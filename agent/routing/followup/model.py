@@ -7,7 +7,7 @@ from typing import Literal
 from agent.errors import ModelError
 from agent.routing.types import Complete
 from indexes.text import Haystack, content_terms
-from prompts import render
+from prompts import PACKAGED, Prompts
 
 __all__ = ["ask_standalone"]
 
@@ -16,7 +16,12 @@ SHARED = 0.6  # the share of its terms that must come from the conversation
 
 
 async def ask_standalone(
-    question: str, previous: str, complete: Complete, language: Literal["zh", "en"]
+    question: str,
+    previous: str,
+    complete: Complete,
+    language: Literal["zh", "en"],
+    *,
+    prompts: Prompts = PACKAGED,
 ) -> str:
     """Let a chat model make a question that can be understood without the one before.
 
@@ -25,11 +30,13 @@ async def ask_standalone(
         previous: the previous turn's standalone question.
         complete: sends a prompt and returns the reply.
         language: the prompt's language.
+        prompts: the project's prompts.
 
     Raises:
         ModelError: the reply is no question, or not one about what the conversation is about.
     """
-    reply = await complete(render("followup", language, previous=previous, question=question))
+    prompt = prompts.render("followup", language, previous=previous, question=question)
+    reply = await complete(prompt)
     text = reply.strip().strip("\"“”「」'` ")
     if not text or len(text.splitlines()) > 1:
         raise ModelError("The model did not rewrite the follow-up as one line.")
