@@ -7,7 +7,13 @@ import json
 import time
 import uuid
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
-from contextlib import AsyncExitStack, aclosing, asynccontextmanager
+from contextlib import (
+    AbstractAsyncContextManager,
+    AsyncExitStack,
+    aclosing,
+    asynccontextmanager,
+)
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Self, TypedDict, cast
 
@@ -16,6 +22,7 @@ from langgraph.graph.state import CompiledStateGraph
 from langgraph.types import Command
 
 from agent import observability
+from agent.answering.formats import Result, load_format
 from agent.context import Context, Resources
 from agent.errors import ConfigurationError, ThreadError, WaypostError
 from agent.graph import build_graph
@@ -23,7 +30,7 @@ from agent.models import ChatModel, make_chat_model
 from agent.nodes.approve import checked_decisions
 from agent.nodes.prepare import checked
 from agent.nodes.route import describe
-from agent.observability import LEARNING_FAILED, QUESTION_FINISHED
+from agent.observability import LEARNING_FAILED
 from agent.routing import (
     CORRECTIONS,
     NONE,
@@ -40,22 +47,24 @@ from agent.routing import (
     spread,
     talk_targets,
 )
-from agent.settings import Settings, load
-from agent.state import Answer, Usage
-from agent.tools import Tool, builtin_tools, load_tools
+from agent.settings import ROLES, Role, Settings, load
+from agent.state import Answer, Outcome, Usage
+from agent.tools import Ledger, Tool, builtin_tools, load_tools, open_mcp
+from agent.turns import Turns
 from indexes import Passage, Principal, Registry, SyncReport
 from indexes.access import permits
 from indexes.ingest.estimate import Confirm
 from indexes.ingest.sync import Progress
 from indexes.text import language
-from prompts import texts
+from prompts import PromptError, Prompts, texts
 
 if TYPE_CHECKING:
     from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
 
 __all__ = ["Event", "Waypost"]
 
-RECURSION_LIMIT = 40
+RECURSION_LIMIT = 80
+GRACE = 5.0  # seconds after a turn's time in which its nodes end by themselves
 RETRY_LEARNING = 30.0  # seconds until corrections that could not be learned are tried again
 TITLES = 40  # how many titles and headings of an index the router learns from
 HEADINGS = 40
@@ -64,10 +73,11 @@ HEADINGS = 40
 class Event(TypedDict, total=False):
     """A streaming event: `type` says which of the other keys there is.
 
-    route, passages (what was found, best supported first), token, citation, tool, approval, answer.
+    route, passages (what was found, best supported first), token (a piece of the answer, checked
+    already), restart (what the tokens said so far is withdrawn), citation, tool, approval, answer.
     """
 
-    type: Literal["route", "passages", "token", "citation", "tool", "approval", "answer"]
+    type: Literal["route", "passages", "token", "restart", "citation", "tool", "approval", "answer"]
     route: Route
     passages: list[Passage]
     text: str
@@ -81,7 +91,13 @@ class Waypost:
     """A project, opened: `async with Waypost.open("my_project") as waypost: await waypost.ask("…")`."""
 
     def __init__(
-        self, project: Path, settings: Settings, registry: Registry, *, persistent: bool
+        self,
+        project: Path,
+        settings: Settings,
+        registry: Registry,
+        remote: Sequence[Tool] = (),
+        *,
+        persistent: bool,
     ) -> None:
         self.project = project
         self.settings = settings
@@ -96,9 +112,11 @@ class Waypost:
         self._saver: AsyncSqliteSaver | None = None
         self._lock = asyncio.Lock()
         self._fitting = asyncio.Lock()
+        self._turns = Turns()
         tools = [
             *load_tools(project, settings.tool),
             *builtin_tools(registry, settings.project.language),
+            *remote,
         ]
         names = [tool.name for tool in tools]
         _check_names(settings, names)
@@ -108,8 +126,10 @@ class Waypost:
             registry=registry,
             router=self.router,
             tools={tool.name: tool for tool in tools},
-            answerer=make_chat_model(settings.models.of("answerer"), internal=False),
-            router_model=make_chat_model(settings.models.of("router"), internal=True),
+            models=_models(settings),
+            prompts=_prompts(project),
+            form=load_format(settings.answer, project),
+            ledger=Ledger(project / settings.store.path / "calls.db"),
         )
         self.graph = build_graph(self._resources).compile(name="waypost")
 
@@ -131,26 +151,24 @@ class Waypost:
         """
         folder = Path(project)
         known = settings or load(folder)
-        async with Registry.open(folder, known) as registry:
-            waypost = cls(folder, known, registry, persistent=persistent)
+        async with Registry.open(folder, known) as registry, open_mcp(folder, known.tool) as remote:
+            waypost = cls(folder, known, registry, remote, persistent=persistent)
             async with waypost._stack:
                 try:
                     yield waypost
                 finally:
+                    await waypost._turns.end()
                     await waypost._stop_learning()
+                    for model in set(waypost._resources.models.values()):
+                        await model.close()
 
-    def with_models(
-        self, *, answerer: ChatModel | None = None, router: ChatModel | None = None
-    ) -> None:
-        """Use chat models that were made elsewhere.
+    def with_models(self, models: Mapping[Role, ChatModel]) -> None:
+        """Use chat models that were made elsewhere; a role that is left out is played locally.
 
         Args:
-            answerer: writes the answers.
-            router: is asked about questions that the classifier is unsure of.
+            models: by role: router, rewriter, judge, answerer.
         """
-        from dataclasses import replace
-
-        self._resources = replace(self._resources, answerer=answerer, router_model=router)
+        self._resources = replace(self._resources, models=dict(models))
         self.graph = build_graph(self._resources).compile(name="waypost")
         self._graph = None
 
@@ -239,6 +257,7 @@ class Waypost:
             classifier,
             self.settings.routing,
             lambda question: self._corrections.current().match(question),
+            prompts=self._resources.prompts,
         )
         return router, corrections
 
@@ -360,9 +379,12 @@ class Waypost:
 
         Raises:
             UsageError: the question is empty or too long.
+            ClosedError: the project was closed meanwhile.
         """
         turn, text = self._turn(question)
-        return await self._answered(turn, text, principal, thread or uuid.uuid4().hex)
+        name = thread or uuid.uuid4().hex
+        async with self._alone(principal, name):
+            return await self._answered(turn, text, principal, name)
 
     async def stream(
         self, question: str, *, principal: Principal | None = None, thread: str | None = None
@@ -372,8 +394,13 @@ class Waypost:
         Args and errors are those of `ask`.
         """
         turn, text = self._turn(question)
-        async for event in self._run(turn, text, principal, thread or uuid.uuid4().hex):
-            yield event
+        name = thread or uuid.uuid4().hex
+        async with (
+            self._alone(principal, name),
+            aclosing(self._run(turn, text, principal, name)) as events,
+        ):
+            async for event in events:
+                yield event
 
     def _turn(self, question: str) -> tuple[dict[str, Any], str]:
         """Return what a question sends into the graph, and the checked question."""
@@ -397,15 +424,22 @@ class Waypost:
         Raises:
             ThreadError: nothing waits on this thread.
             UsageError: the decisions do not fit the request; it waits on.
+            ClosedError: the project was closed meanwhile.
         """
-        graph = await self._persistent_graph()
-        snapshot = await graph.aget_state(self._config(principal, thread))
-        if not snapshot.interrupts:
-            raise ThreadError(f"Nothing waits for an approval on the thread {thread!r}.")
-        checked_decisions({"decisions": list(decisions)}, snapshot.interrupts[0].value)
-        command: Command[Any] = Command(resume={"decisions": list(decisions)})
-        question = str(snapshot.values.get("question", ""))
-        return await self._answered(command, question, principal, thread)
+        async with self._alone(principal, thread):
+            graph = await self._persistent_graph()
+            snapshot = await graph.aget_state(self._config(principal, thread))
+            if not snapshot.interrupts:
+                raise ThreadError(f"Nothing waits for an approval on the thread {thread!r}.")
+            checked_decisions(
+                {"decisions": list(decisions)},
+                snapshot.interrupts[0].value,
+                self.tools,
+                self.settings.project.language,
+            )
+            command: Command[Any] = Command(resume={"decisions": list(decisions)})
+            question = str(snapshot.values.get("question", ""))
+            return await self._answered(command, question, principal, thread)
 
     @property
     def tools(self) -> Mapping[str, Tool]:
@@ -420,10 +454,14 @@ class Waypost:
         """
         return checked(question, self.settings.limits)
 
+    def _alone(self, principal: Principal | None, thread: str) -> AbstractAsyncContextManager[None]:
+        return self._turns.alone(_key(principal, thread) if self._persistent else None)
+
     def _config(self, principal: Principal | None, thread: str) -> Any:
-        owner = None if principal is None else principal.id
-        key = json.dumps([owner, thread], ensure_ascii=False)
-        return {"configurable": {"thread_id": key}, "recursion_limit": RECURSION_LIMIT}
+        return {
+            "configurable": {"thread_id": _key(principal, thread)},
+            "recursion_limit": RECURSION_LIMIT,
+        }
 
     async def _persistent_graph(self) -> CompiledStateGraph[Any, Any, Any, Any]:
         if not self._persistent:
@@ -464,9 +502,10 @@ class Waypost:
     ) -> Answer:
         """Run a turn whose events nobody reads, and return its answer."""
         answer: Answer | None = None
-        async for event in self._run(turn, question, principal, thread, told=False):
-            if event["type"] == "answer":
-                answer = event["answer"]
+        async with aclosing(self._run(turn, question, principal, thread, told=False)) as events:
+            async for event in events:
+                if event["type"] == "answer":
+                    answer = event["answer"]
         assert answer is not None
         return answer
 
@@ -478,7 +517,7 @@ class Waypost:
         thread: str,
         *,
         told: bool = True,
-    ) -> AsyncIterator[Event]:
+    ) -> AsyncGenerator[Event, None]:
         """Run a turn and yield its events; `told` is whether those of the nodes are wanted.
 
         Without them LangGraph runs a single node in place, not beside a task that waits for events.
@@ -492,14 +531,14 @@ class Waypost:
         pending: dict[str, Any] | None = None
         limit: str | None = None
         clock = asyncio.get_running_loop().time
-        deadline = clock() + self.settings.limits.seconds
+        deadline = clock() + self.settings.limits.seconds + GRACE
         stream: Any = graph.astream(
             turn, config, context=principal, stream_mode=modes, **durability
         )
         try:
             while True:
                 try:
-                    async with asyncio.timeout_at(deadline):
+                    async with self._turns.until(deadline):
                         mode, part = await anext(stream)
                 except StopAsyncIteration:
                     break
@@ -523,16 +562,9 @@ class Waypost:
             await self._forget_steps(config["configurable"]["thread_id"])
         answer = self._answer(values, question, pending, limit, thread)
         answer["timings_ms"]["total"] = round((time.perf_counter() - started) * 1000, 2)
-        observability.info(
-            QUESTION_FINISHED,
-            action=answer["action"],
-            indexes=[index["name"] for index in answer["route"]["indexes"]],
-            decided_by=answer["route"]["decided_by"],
-            confidence=answer["confidence"],
-            grounded=answer["grounded"],
-            milliseconds=answer["timings_ms"]["total"],
-            **answer["usage"],
-        )
+        if pending is not None or limit is not None:
+            # all others are told by the graph, which also runs on servers
+            observability.question_finished(answer, text=self.settings.log.text)
         yield {"type": "answer", "answer": answer}
 
     def _answer(
@@ -554,10 +586,12 @@ class Waypost:
         else:
             assert pending is not None
             text = "\n".join(request["description"] for request in pending["action_requests"])
+        action: Outcome = "act" if pending is not None else "abstain"
+        said = Result(question, text, action, language=language(question))
         usage: Usage = {"model_calls": 0, "input_tokens": 0, "output_tokens": 0}
         return {
-            "answer": text,
-            "action": "act" if pending is not None else "abstain",
+            "answer": self._resources.form.local(said),
+            "action": action,
             "route": values.get("route") or _no_route(question),
             "citations": [],
             "tool_calls": [],
@@ -569,6 +603,31 @@ class Waypost:
             "usage": values.get("usage", usage),
             "timings_ms": dict(values.get("timings", {})),
         }
+
+
+def _key(principal: Principal | None, thread: str) -> str:
+    """Return what a thread is stored under: everyone has threads of their own."""
+    owner = None if principal is None else principal.id
+    return json.dumps([owner, thread], ensure_ascii=False)
+
+
+def _models(settings: Settings) -> dict[Role, ChatModel]:
+    made: dict[tuple[str, ...], ChatModel | None] = {}
+    for role in ROLES:
+        chain = settings.models.of(role)
+        if chain not in made:
+            made[chain] = make_chat_model(chain, settings.model)
+    found = {role: made[settings.models.of(role)] for role in ROLES}
+    return {role: model for role, model in found.items() if model is not None}
+
+
+def _prompts(project: Path) -> Prompts:
+    prompts = Prompts(project / "prompts")
+    try:
+        prompts.check()
+    except PromptError as error:
+        raise ConfigurationError(str(error), fix="correct that file.") from error
+    return prompts
 
 
 def _no_route(question: str) -> Route:
@@ -599,8 +658,9 @@ def _check_names(settings: Settings, tools: Sequence[str]) -> None:
 
 def _check_rules(settings: Settings, tools: Sequence[str]) -> None:
     indexes = [index.name for index in settings.index]
+    remote = any(tool.mcp for tool in settings.tool)  # a server that is down has no tools to check
     for rule in settings.routing.rule:
-        name = rule.index or rule.tool
+        name = rule.index or (None if remote else rule.tool)
         if name is not None and name not in (indexes if rule.index else tools):
             kind = "index" if rule.index else "tool"
             raise ConfigurationError(

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import date
 
+from agent.answering.formats import AnswerFormat, Plain
 from agent.models import ChatModel
 from agent.routing import Router, Target
-from agent.settings import Settings
-from agent.tools import Tool
+from agent.settings import Role, Settings
+from agent.tools import Ledger, Parameter, Tool, ToolPlan, fill_arguments
 from indexes import Principal, Registry
 from indexes.access import permits
+from prompts import PACKAGED, Prompts
 
 __all__ = ["Context", "Resources"]
 
@@ -25,8 +27,10 @@ class Resources:
         registry: its indexes.
         router: gives its router, fitted at the first call.
         tools: its tools and the built-in ones, by name.
-        answerer: the chat model that writes answers, if there is one.
-        router_model: the chat model that the router escalates to, if there is one.
+        models: the chat models by role; a role without one is played locally.
+        prompts: the prompts, the project's own among them.
+        form: of answers.
+        ledger: of the calls with side effects; None: where no turn can be run again.
         today: gives the day that relative dates count from.
     """
 
@@ -34,8 +38,10 @@ class Resources:
     registry: Registry
     router: Callable[[], Awaitable[Router]]
     tools: Mapping[str, Tool]
-    answerer: ChatModel | None = None
-    router_model: ChatModel | None = None
+    models: Mapping[Role, ChatModel] = field(default_factory=dict)
+    prompts: Prompts = PACKAGED
+    form: AnswerFormat = field(default_factory=Plain)
+    ledger: Ledger | None = None
     today: Callable[[], date] = date.today
 
     def sees(self, target: Target, principal: Principal | None) -> bool:
@@ -45,6 +51,18 @@ class Resources:
         if target.kind == "tool":
             return self.tools[target.name].allows(principal)
         return permits(self.registry.index(target.name).settings.groups, principal)
+
+    def missing(self, plans: Sequence[ToolPlan]) -> list[Parameter]:
+        """Return the required arguments that planned calls do not have."""
+        today = self.today()
+        found = {
+            parameter.name: parameter
+            for plan in plans
+            for parameter in fill_arguments(
+                self.tools[plan["name"]], "", today=today, known=plan["args"]
+            ).missing
+        }
+        return list(found.values())
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import TypedDict
 
 from agent.errors import ConfigurationError, WaypostError
-from agent.settings import Settings, load
+from agent.settings import ROLES, Settings, load
+from agent.tools import check_mcp
 from indexes.ingest.loaders import supported
 
 __all__ = ["Check", "examine"]
@@ -41,6 +42,15 @@ async def examine(project: Path) -> list[Check]:
             checks.append(_passed(name, await step(project, settings)))
         except WaypostError as error:
             checks.append(_failed(name, error))
+    for server in await check_mcp(project, settings.tool):
+        checks.append(
+            {
+                "name": f"tool server {server['server']}",
+                "ok": not server["error"],
+                "detail": server["error"] or ", ".join(server["tools"]),
+                "fix": server["fix"],
+            }
+        )
     return checks
 
 
@@ -86,18 +96,22 @@ def _examples(settings: Settings) -> Check:
 
 
 def _key(settings: Settings) -> Check:
-    models = settings.models
-    remote = [
-        m
-        for m in (models.chat, models.router, models.answerer, models.embedding)
-        if m and m != "local"
-    ]
-    if remote and not os.environ.get("OPENAI_API_KEY"):
-        return {
-            "name": "models", "ok": False, "detail": f"{remote[0]} needs OPENAI_API_KEY",
-            "fix": "set OPENAI_API_KEY (any text for a local server) and OPENAI_BASE_URL.",
-        }  # fmt: skip
-    return _passed("models", ", ".join(remote) if remote else "local only; no key and no network")
+    named = [*(name for role in ROLES for name in settings.models.of(role))]
+    if settings.models.embedding != "local":
+        named.append(settings.models.embedding)
+    known = {one.name: one for one in settings.model}
+    for name in dict.fromkeys(named):
+        kind, _, model = name.partition(":")
+        own = known[model].api_key_env if model in known else ""
+        variable = own or ("AZURE_OPENAI_API_KEY" if kind == "azure" else "OPENAI_API_KEY")
+        if not os.environ.get(variable):
+            return {
+                "name": "models", "ok": False, "detail": f"{name} needs {variable}",
+                "fix": f"set {variable} (any text for a local server), and the server's URL in"
+                " OPENAI_BASE_URL or as base_url in [[model]].",
+            }  # fmt: skip
+    told = ", ".join(dict.fromkeys(named))
+    return _passed("models", told or "local only; no key and no network")
 
 
 def _disk(project: Path) -> Check:

@@ -8,11 +8,10 @@ from langgraph.types import Send
 
 from agent.context import Resources
 from agent.state import SearchTask, State
-from agent.tools import fill_arguments
+from agent.tools import failed
+from indexes.embeddings.tokens import estimate_tokens
 
 __all__ = ["Edges"]
-
-WIDENED = 0.1  # how much an index counts that the route did not name
 
 
 class Edges:
@@ -27,47 +26,75 @@ class Edges:
 
     def after_route(self, state: State) -> list[Send] | Literal["respond", "plan_tools", "clarify"]:
         """Search what the route names; else act, answer or ask back."""
-        route = state["route"]
-        if route["action"] in {"search", "act"} and route["indexes"]:
-            return self._searches(state)
-        if route["action"] == "act":
+        action = state["route"]["action"]
+        if action in {"search", "act"} and (searches := self._searches(state)):
+            return searches
+        if action == "act":
             return "plan_tools"
-        return "clarify" if route["action"] in {"clarify", "search"} else "respond"
+        return "clarify" if action in {"clarify", "search"} else "respond"
 
     def after_judge(self, state: State) -> Literal["respond", "plan_tools", "rewrite", "abstain"]:
-        """Answer from sufficient passages; else widen the search while that is allowed and possible."""
+        """Answer from sufficient passages; else search on while that is allowed and possible."""
         if state["route"]["action"] == "act":
             return "plan_tools"
-        if state["judgement"]["sufficient"]:
+        if state["judgement"]["unanswered"] and self._may_rewrite(state):
+            return "rewrite"
+        return "respond" if state["judgement"]["sufficient"] else "abstain"
+
+    def after_rewrite(self, state: State) -> list[Send] | Literal["respond", "abstain"]:
+        """Search what has not been searched; where there is nothing, take what there is."""
+        searches = self._searches(state)
+        if searches:
+            return searches
+        return "respond" if state["judgement"]["sufficient"] else "abstain"
+
+    def after_plan(self, state: State) -> Literal["approve", "respond", "clarify"]:
+        """Ask back for a required argument that is missing; after a failed call there may be nothing left."""
+        if not state["plans"]:
             return "respond"
-        more = set(self._resources.registry.indexes) - {one["index"] for one in state["found"]}
-        allowed = state["rewrites"] < self._resources.settings.limits.rewrites
-        return "rewrite" if allowed and more else "abstain"
+        return "clarify" if self._resources.missing(state["plans"]) else "approve"
 
-    def after_rewrite(self, state: State) -> list[Send] | Literal["abstain"]:
-        """Search the indexes that have not been searched."""
-        return self._searches(state) or "abstain"
+    def after_tools(self, state: State) -> Literal["plan_tools", "respond"]:
+        """Let the chat model correct a call that failed, once."""
+        again = state["rounds"] == 1 and "answerer" in self._resources.models
+        wrong = any("error" in call["result"] for call in state["tool_calls"] if failed(call))
+        return "plan_tools" if again and wrong else "respond"
 
-    def after_plan(self, state: State) -> Literal["approve", "clarify"]:
-        """Ask back if a required argument is missing."""
-        today = self._resources.today()
-        for plan in state["plans"]:
-            tool = self._resources.tools[plan["name"]]
-            if fill_arguments(tool, "", today=today, known=plan["args"]).missing:
-                return "clarify"
-        return "approve"
+    def after_respond(self, state: State) -> Literal["verify", "approve", "rewrite", "abstain"]:
+        """Make the calls that a model asks for; search on where it found no answer in the passages."""
+        if state["draft"]["text"]:
+            return "verify"
+        if state["outcome"] == "act":
+            return "approve"
+        return "rewrite" if self._may_rewrite(state) else "abstain"
 
-    def after_respond(self, state: State) -> Literal["verify", "abstain"]:
-        """A model that found no answer in the passages abstains."""
-        empty = not state["draft"]["text"]
-        return "abstain" if empty else "verify"
+    def after_verify(self, state: State) -> Literal["remember", "__end__"]:
+        """Summarise a conversation that has become long."""
+        return "remember" if self._too_long(state) else "__end__"
+
+    def _too_long(self, state: State) -> bool:
+        """Say whether what is not summarised yet is more than twice what a model is shown."""
+        rest = state["messages"][state.get("summarised", 0) :]
+        most = 2 * self._resources.settings.limits.history_tokens
+        return sum(estimate_tokens(str(message.content)) for message in rest) > most
+
+    def _may_rewrite(self, state: State) -> bool:
+        """Say whether there is a round left, and an index or a rewriter that may find more."""
+        if state["rewrites"] >= self._resources.settings.limits.rewrites or not state["parts"]:
+            return False
+        every = set(self._resources.registry.indexes)
+        unsearched = any(
+            every - set(state["parts"][position]["indexes"])
+            for position in state["judgement"]["unanswered"]
+        )
+        return unsearched or "rewriter" in self._resources.models
 
     def _searches(self, state: State) -> list[Send]:
-        done = {one["index"] for one in state["found"]}
-        weights = {one["name"]: one["confidence"] for one in state["route"]["indexes"]}
+        done = {(one["part"], one["index"]) for one in state["found"]}
         tasks: list[SearchTask] = [
-            {"question": state["query"], "index": name, "weight": weights.get(name, WIDENED)}
-            for name in state["searched"]
-            if name not in done
+            {"part": position, "question": part["query"], "index": name, "weight": weight}
+            for position, part in enumerate(state["parts"])
+            for name, weight in part["indexes"].items()
+            if (position, name) not in done
         ]
         return [Send("search", task) for task in tasks]

@@ -3,7 +3,9 @@
 WaypostError (indexes.errors)
 ├── …                      what retrieval raises
 ├── ModelError             a chat model failed
+│   └── LimitError         the turn may not ask a chat model any more
 ├── ToolError              a tool failed or was refused
+├── ClosedError            the project was closed while a turn ran
 └── ThreadError            a thread cannot be continued as asked
 """
 
@@ -22,8 +24,10 @@ from indexes.errors import (
 )
 
 __all__ = [
+    "ClosedError",
     "ConfigurationError",
     "EmbeddingError",
+    "LimitError",
     "LoadError",
     "ModelError",
     "StoreError",
@@ -44,10 +48,36 @@ class ModelError(WaypostError):
     retryable = True
 
 
+class LimitError(ModelError):
+    """The turn has reached a limit of calls, tokens, cost or time.
+
+    Args:
+        limit: its name in [limits].
+    """
+
+    code = "limit"
+    retryable = False
+
+    def __init__(self, limit: str) -> None:
+        super().__init__(
+            f"The limit {limit!r} is reached.", fix=f"raise limits.{limit} in waypost.toml."
+        )
+        self.limit = limit
+
+
 class ToolError(WaypostError):
     """A tool failed."""
 
     code = "tool"
+
+
+class ClosedError(WaypostError):
+    """The project was closed while a turn ran, or before it began."""
+
+    code = "closed"
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, fix="ask again when it is open.")
 
 
 class ThreadError(UsageError):

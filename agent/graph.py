@@ -10,7 +10,7 @@ from typing import Any
 from langgraph.graph import END, START, StateGraph
 from langgraph.runtime import Runtime
 
-from agent import nodes
+from agent import nodes, observability
 from agent.context import Context, Resources
 from agent.edges import Edges
 from agent.state import Input, Output, State
@@ -43,14 +43,25 @@ def build_graph(resources: Resources) -> StateGraph[State, Any, Input, Output]:
     graph.add_conditional_edges(
         "judge", _in_place(edges.after_judge), ["respond", "plan_tools", "rewrite", "abstain"]
     )
-    graph.add_conditional_edges("rewrite", _in_place(edges.after_rewrite), ["search", "abstain"])
-    graph.add_conditional_edges("plan_tools", _in_place(edges.after_plan), ["approve", "clarify"])
+    graph.add_conditional_edges(
+        "rewrite", _in_place(edges.after_rewrite), ["search", "respond", "abstain"]
+    )
+    graph.add_conditional_edges(
+        "plan_tools", _in_place(edges.after_plan), ["approve", "respond", "clarify"]
+    )
     graph.add_edge("approve", "run_tools")
-    graph.add_edge("run_tools", "respond")
-    graph.add_conditional_edges("respond", _in_place(edges.after_respond), ["verify", "abstain"])
+    graph.add_conditional_edges(
+        "run_tools", _in_place(edges.after_tools), ["plan_tools", "respond"]
+    )
+    graph.add_conditional_edges(
+        "respond",
+        _in_place(edges.after_respond),
+        ["verify", "approve", "rewrite", "abstain"],
+    )
     for name in ("clarify", "abstain"):
         graph.add_edge(name, "verify")
-    graph.add_edge("verify", END)
+    graph.add_conditional_edges("verify", _in_place(edges.after_verify), ["remember", END])
+    graph.add_edge("remember", END)
     return graph
 
 
@@ -70,7 +81,8 @@ def _bound(name: str, node: Node, resources: Resources) -> Any:
     async def run(state: Any, runtime: Runtime[Any]) -> dict[str, Any]:
         context = Context(resources, _principal(runtime))
         started = time.perf_counter()
-        update = await node(state, runtime.override(context=context))
+        with observability.span(f"waypost.{name}"):
+            update = await node(state, runtime.override(context=context))
         return {"timings": {name: round((time.perf_counter() - started) * 1000, 2)}, **update}
 
     return run

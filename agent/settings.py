@@ -5,52 +5,172 @@ from __future__ import annotations
 import os
 import re
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import ConfigDict, Field, model_validator
+from pydantic import BeforeValidator, ConfigDict, Field, model_validator
 
 from indexes.settings import ModelSettings, Section, load_settings
 from indexes.settings import Settings as IndexesSettings
 
 __all__ = [
+    "ROLES",
+    "AnswerSettings",
+    "Chain",
+    "ChatModelSettings",
     "Costs",
+    "ExampleAnswer",
     "Limits",
+    "LogSettings",
     "Models",
+    "Role",
     "Routing",
     "Rule",
     "Settings",
+    "ThreadLimits",
     "ToolSettings",
     "load",
     "project_folder",
 ]
 
-MODEL = r"^(local|openai:.+)$"
-Role = Literal["router", "answerer"]
+EMBEDDING = r"^(local|openai:.+)$"
+CHAT = r"^(local|(openai|azure):.+)$"
+Role = Literal["router", "rewriter", "judge", "answerer"]
+ROLES: tuple[Role, ...] = ("router", "rewriter", "judge", "answerer")
+
+
+def _listed(value: Any) -> Any:
+    """Return one model as a chain of one; the environment writes several with commas."""
+    return [part.strip() for part in value.split(",")] if isinstance(value, str) else value
+
+
+ModelName = Annotated[str, Field(pattern=CHAT)]
+Chain = Annotated[tuple[ModelName, ...], BeforeValidator(_listed), Field(min_length=1)]
 
 
 class Models(ModelSettings):
-    """[models]: "local", or "openai:<model>" at any OpenAI-compatible endpoint."""
+    """[models]: "local", "openai:<model>" at any OpenAI-compatible endpoint, or "azure:<deployment>".
+
+    A list is a fallback chain: the next one is asked where one fails. Every chain ends in the local
+    behaviour.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    chat: str = Field(default="local", pattern=MODEL)
-    router: str | None = Field(default=None, pattern=MODEL)
-    answerer: str | None = Field(default=None, pattern=MODEL)
+    chat: Chain = ("local",)
+    router: Chain | None = None
+    rewriter: Chain | None = None
+    judge: Chain | None = None
+    answerer: Chain | None = None
 
-    def of(self, role: Role) -> str:
-        """Return the model of a role: its own, else `chat`."""
-        own: str | None = getattr(self, role)
-        return own or self.chat
+    def of(self, role: Role) -> tuple[str, ...]:
+        """Return the chain of a role, its own, else `chat`, without "local" and what follows it."""
+        own: tuple[str, ...] | None = getattr(self, role)
+        chain = own or self.chat
+        return chain[: chain.index("local")] if "local" in chain else chain
+
+
+class ChatModelSettings(Section):
+    """[[model]]: what a chat model that [models] names needs beside its name.
+
+    Args:
+        name: as [models] has it, without "openai:" or "azure:".
+        model: what the endpoint calls it, such as a LoRA adapter's name; default: `name`.
+        base_url: its endpoint; default: OPENAI_BASE_URL, for Azure AZURE_OPENAI_ENDPOINT.
+        api_key_env: the environment variable with its key; default: OPENAI_API_KEY or
+            AZURE_OPENAI_API_KEY.
+        api_version: of Azure; default: OPENAI_API_VERSION.
+        window: tokens of prompt and reply together; default: known for OpenAI's models, else 8192.
+        max_output: the most tokens of a reply.
+        temperature: left out of the request if it is "default", as reasoning models want it.
+        timeout: seconds until the first token, and between two.
+        retries: how often a request that failed in passing is sent again before the next model is asked.
+        price_input: of a million tokens, in whatever currency `limits.cost` has.
+        price_output: the same for the reply.
+        extra_body: further fields of the request, such as {chat_template_kwargs = {enable_thinking = false}}.
+    """
+
+    name: str = Field(min_length=1)
+    model: str = ""
+    base_url: str = Field(default="", pattern=r"^(https?://.+)?$")
+    api_key_env: str = Field(default="", pattern=r"^([A-Za-z_]\w*)?$")
+    api_version: str = ""
+    window: int | None = Field(default=None, ge=1024)
+    max_output: int = Field(default=1024, ge=16)
+    temperature: float | Literal["default"] = Field(default=0.0)
+    timeout: float = Field(default=30.0, gt=0)
+    retries: int = Field(default=2, ge=0, le=10)
+    price_input: float | None = Field(default=None, ge=0, allow_inf_nan=False)
+    price_output: float | None = Field(default=None, ge=0, allow_inf_nan=False)
+    extra_body: dict[str, Any] = Field(default_factory=dict)
+
+
+class ThreadLimits(Section):
+    """[limits.thread]: what all turns of a conversation may cost together; without a number, anything."""
+
+    model_calls: int | None = Field(default=None, ge=0)
+    tokens: int | None = Field(default=None, ge=500)
+    cost: float | None = Field(default=None, ge=0, allow_inf_nan=False)
 
 
 class Limits(Section):
-    """[limits], each for one turn."""
+    """[limits], each for one turn.
+
+    Args:
+        model_calls: of chat models; one that fails counts too, its retries do not.
+        tokens: of prompts and replies together.
+        cost: in the currency of the models' prices; no limit for models without a price.
+        seconds: after which no model is asked any more and what is there becomes the answer.
+        rewrites: rounds of searching again when nothing supports an answer.
+        tool_calls: calls of tools.
+        question_characters: a longer question is refused.
+        history_tokens: how much of the conversation a chat model is shown; older turns are summarised.
+        thread: limits of the whole conversation.
+    """
 
     model_calls: int = Field(default=6, ge=0)
     tokens: int = Field(default=16_000, ge=500)
+    cost: float | None = Field(default=None, ge=0, allow_inf_nan=False)
     seconds: float = Field(default=60.0, gt=0)
     rewrites: int = Field(default=1, ge=0, le=5)
+    tool_calls: int = Field(default=8, ge=1)
     question_characters: int = Field(default=8_000, ge=10)
+    history_tokens: int = Field(default=1_500, ge=0)
+    thread: ThreadLimits = ThreadLimits()
+
+
+class ExampleAnswer(Section):
+    """[[answer.example]]: a question and how the assistant answers it, shown to the chat model."""
+
+    question: str = Field(min_length=1)
+    answer: str = Field(min_length=1)
+
+
+class AnswerSettings(Section):
+    """[answer]: the form of answers, and what becomes of sentences that nothing supports.
+
+    Args:
+        format: "plain" text, "fields" (answer, sources, confidence), or "json" after `schema`.
+        schema: the file of the JSON schema, relative to the project.
+        unsupported: "drop" such sentences, "repair" them by asking the model once more, or "flag" them.
+        example: few-shot examples of the style.
+    """
+
+    format: Literal["plain", "fields", "json"] = "plain"
+    schema_file: str = Field(default="", alias="schema")
+    unsupported: Literal["drop", "repair", "flag"] = "drop"
+    example: tuple[ExampleAnswer, ...] = ()
+
+    @model_validator(mode="after")
+    def _consistent(self) -> AnswerSettings:
+        if (self.format == "json") != bool(self.schema_file):
+            raise ValueError('format = "json" and `schema` belong together')
+        return self
+
+
+class LogSettings(Section):
+    """[log]: `text`: log questions and answers too, without what looks like a credential."""
+
+    text: bool = False
 
 
 class Costs(Section):
@@ -106,20 +226,50 @@ class Routing(Section):
     none: tuple[str, ...] = ()
     none_file: str = ""
     outside: Literal["decline", "model"] = "decline"
-    embedding: str = Field(default="local", pattern=MODEL)
+    embedding: str = Field(default="local", pattern=EMBEDDING)
     threshold: float = Field(default=0.6, ge=0, le=1)
     costs: Costs = Costs()
     rule: tuple[Rule, ...] = ()
 
 
 class ToolSettings(Section):
-    """[[tool]]: a LangChain tool of the project's own code."""
+    """[[tool]]: a LangChain tool of the project's own code, or tools of an MCP server.
 
-    use: str = Field(pattern=r"^[A-Za-z_][\w]*:[A-Za-z_]\w*$")
+    Args:
+        use: "<module>:<name>" of the project's own code.
+        mcp: an MCP server: its URL, or the command line that starts it.
+        tools: which of the server's tools may be used; ["*"]: all of them.
+        env: environment variables that a server started here gets beside PATH, HOME and the like.
+        headers: what is sent to a server with a URL: a header's name and the environment variable
+            that holds its value.
+        examples: questions that call for it.
+        approve: a person approves before it runs.
+        effects: it changes something, so it never runs twice for the same request; default: `approve`,
+            for tools of an MCP server true.
+        groups: who may use it; without: everyone.
+        timeout: seconds that one call may take.
+    """
+
+    use: str = Field(default="", pattern=r"^([A-Za-z_]\w*:[A-Za-z_]\w*)?$")
+    mcp: str = ""
+    tools: tuple[str, ...] = ()
+    env: tuple[str, ...] = ()
+    headers: dict[str, str] = Field(default_factory=dict)
     examples: tuple[str, ...] = ()
     approve: bool = False
+    effects: bool | None = None
     groups: tuple[str, ...] | None = None
     timeout: float = Field(default=30.0, gt=0)
+
+    @model_validator(mode="after")
+    def _consistent(self) -> ToolSettings:
+        if bool(self.use) == bool(self.mcp):
+            raise ValueError("name either `use` or `mcp`")
+        if bool(self.mcp) != bool(self.tools):
+            raise ValueError(
+                '`mcp` needs `tools`, the names that may be used (["*"]: all), and `use` none'
+            )
+        return self
 
 
 class Settings(IndexesSettings):
@@ -128,7 +278,10 @@ class Settings(IndexesSettings):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     models: Models = Models()
+    model: tuple[ChatModelSettings, ...] = ()
+    answer: AnswerSettings = AnswerSettings()
     limits: Limits = Limits()
+    log: LogSettings = LogSettings()
     routing: Routing = Routing()
     tool: tuple[ToolSettings, ...] = ()
 

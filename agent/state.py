@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import operator
-from typing import Annotated, Any, Literal
+from typing import (
+    Annotated,
+    Any,
+    Literal,
+    NotRequired,  # pydantic needs it before Python 3.12
+)
 
 from langgraph.graph.message import add_messages
-from typing_extensions import TypedDict  # pydantic needs it before Python 3.12
+from typing_extensions import TypedDict
 
 from agent.answering.types import Citation, Draft
 from agent.routing.types import Route
@@ -20,6 +25,8 @@ __all__ = [
     "Judgement",
     "Outcome",
     "Output",
+    "Part",
+    "PartJudgement",
     "Previous",
     "SearchTask",
     "State",
@@ -30,11 +37,12 @@ Outcome = Literal["answer", "search", "act", "clarify", "abstain"]
 
 
 class Usage(TypedDict):
-    """What a turn cost."""
+    """What a turn or a whole thread cost; `cost` is there once a model with a price was asked."""
 
     model_calls: int
     input_tokens: int
     output_tokens: int
+    cost: NotRequired[float]
 
 
 class Answer(TypedDict):
@@ -69,29 +77,62 @@ class Previous(TypedDict):
     open_call: ToolPlan | None
 
 
-class Found(TypedDict):
-    """What one index returned."""
+class Part(TypedDict):
+    """A question that is searched by itself: the whole, one side of a comparison, or a rewording.
 
+    `query` is it in the documents' words; `indexes` are those to search, with their weights; `of` is the
+    position of the part that it rewords, its own where it was asked; `prior` is how sure its route is,
+    and `lost` whether nothing knew where to look; `tools` are those to call for it.
+    """
+
+    question: str
+    query: str
+    indexes: dict[str, float]
+    tools: list[str]
+    of: int
+    prior: float
+    lost: bool
+
+
+class Found(TypedDict):
+    """What one index returned for a part of the question."""
+
+    part: int
     index: str
     weight: float
     passages: list[LocatedPassage]
 
 
-class Judgement(TypedDict):
-    """What the judge made of the passages; `support` is each one's, `weights` are the terms',
-    and the first `section` passages are a whole section that the question asks for."""
+class PartJudgement(TypedDict):
+    """What the judge made of the passages of one part.
+
+    `order` are positions in the turn's passages, best supported first, and `support` is each one's, from
+    0 to 1; the first `section` of them are a whole section that the question asks for. `weights` are the
+    terms', `missing` those that no passage has.
+    """
 
     sufficient: bool
     score: float
+    order: list[int]
     support: list[float]
-    missing: list[str]
     section: int
+    missing: list[str]
     weights: dict[str, float]
+
+
+class Judgement(TypedDict):
+    """What the judge made of all passages: `unanswered` are positions of parts without support."""
+
+    sufficient: bool
+    score: float
+    parts: list[PartJudgement]
+    unanswered: list[int]
 
 
 class SearchTask(TypedDict):
     """One search of the fan-out."""
 
+    part: int
     question: str
     index: str
     weight: float
@@ -111,25 +152,38 @@ class Output(TypedDict):
 
 
 class State(TypedDict, total=False):
-    """The graph's state; all but `messages` and `previous` belongs to one turn."""
+    """The graph's state.
+
+    `messages`, `summary` (of the first `summarised` ones), `previous` and `spent` belong to the thread, all
+    else to one turn. `turn` is its unique name and `deadline` when it must end, in seconds of the epoch.
+    `tool_calls` are all that were made, in `rounds`; `plans` are those about to be made. `denied` are the
+    chunks in which the chat model found no answer.
+    """
 
     messages: Annotated[list[Any], add_messages]
+    summary: str
+    summarised: int
     previous: Previous | None
+    spent: Usage
+    turn: str
+    deadline: float
     question: str
     topic: str
     alternative: str | None
-    query: str
     language: Literal["zh", "en"]
     route: Route
     talk: str | None
+    offered: list[str]
+    parts: list[Part]
     found: Annotated[list[Found], operator.add]
-    searched: list[str]
     passages: list[LocatedPassage]
+    denied: list[str]
     judgement: Judgement
     rewrites: int
     plans: list[ToolPlan]
     unknown: list[str]
     tool_calls: list[ToolCall]
+    rounds: int
     draft: Draft
     outcome: Outcome
     limit: str | None

@@ -19,7 +19,7 @@ from pydantic import BaseModel
 from agent.routing import Question, Target
 from agent.routing.decision import Choice, cheapest
 from agent.routing.types import Asked
-from agent.settings import Costs, Routing, Rule, Settings
+from agent.settings import Costs, Routing, Rule, Settings, ToolSettings
 from indexes.settings import (
     IndexSettings,
     IngestSettings,
@@ -34,12 +34,13 @@ READMES = [ROOT / "README.md", ROOT / "docs" / "README.zh.md"]
 RETRIEVAL = ROOT / "docs" / "retrieval.md"
 DOCUMENTS = ROOT / "docs" / "documents.md"
 ROUTING = ROOT / "docs" / "routing.md"
-GUIDES = [RETRIEVAL, DOCUMENTS, ROUTING]
+TOOLS = ROOT / "docs" / "tools.md"
+GUIDES = [RETRIEVAL, DOCUMENTS, ROUTING, TOOLS]
 NEEDS_SERVER = ("docker run", "waypost store copy")
 NOT_RUN = ("python3 -m venv", "pip install", "export ", "langgraph dev", *NEEDS_SERVER)
 WAYPOST = [sys.executable, "-c", "from agent.cli.main import run; run()"]
 FILE = re.compile(  # the first line of a file that a block shows, but for that of front matter
-    r"(---\n)?# ((?:archive|library|office)/\S+)\n"
+    r"(---\n)?# ((?:archive|depot|library|office)/\S+)\n"
 )
 
 
@@ -199,6 +200,17 @@ def test_routing(folder: Path) -> None:
     assert decisions(shown) == decisions(example)
 
 
+@pytest.mark.slow
+def test_tools(folder: Path) -> None:
+    """The guide to tools works: what is said is read, what is missing is asked back, people decide."""
+    printed, snippets = follow(TOOLS, folder)
+    assert snippets == 1
+    asked = "ask --project depot "
+    for question in ("How many seals are in stock?", "密封圈还有多少库存？"):
+        assert "40 of seal in stock" in printed[asked + shlex.quote(question)]
+    assert "part" in printed[asked + shlex.quote("How many parts are in stock?")]
+
+
 def decisions(printed: str) -> list[tuple[str, str]]:
     """Return what `waypost route` printed of each question: what to do, and who decided."""
     found = re.findall(r"^  (\w.*?) +confidence \d\.\d\d, by (\w+): ", printed, re.MULTILINE)
@@ -264,6 +276,8 @@ def test_every_key_has_its_default() -> None:
     routing = {
         key: value for key, value in defaults(Routing).items() if key not in {"costs", "rule"}
     }
+    tools = {key: value for key, value in defaults(ToolSettings).items() if key != "effects"}
+    assert shown(TOOLS) == tools | {"effects": None}
     assert shown(ROUTING) == routing | defaults(Costs) | defaults(Rule)
 
 

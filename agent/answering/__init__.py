@@ -4,25 +4,47 @@ from __future__ import annotations
 
 from agent.answering.evidence import ENOUGH, ENOUGH_WHEN_LOST, Evidence, Weights, weigh
 from agent.answering.extract import Quote, asks_list, compose, extract, outline, section_path
-from agent.answering.generate import GroundedReply, generate
-from agent.answering.types import Citation, Draft
-from agent.answering.verify import verified
+from agent.answering.fences import plain, unnumbered
+from agent.answering.generate import Reply, generate, supports, unsourced
+from agent.answering.judging import Judged, ask_judge
+from agent.answering.prompt import AnswerPrompt, answer_prompt, shown_source, sources_of
+from agent.answering.rewriting import ask_rewrite
+from agent.answering.shown import escaped, harmless, visible
+from agent.answering.types import Citation, Draft, Source, empty_draft, location_at
+from agent.answering.verifier import Verifier
 
 __all__ = [
     "ENOUGH",
     "ENOUGH_WHEN_LOST",
+    "AnswerPrompt",
     "Citation",
     "Draft",
     "Evidence",
-    "GroundedReply",
+    "Judged",
     "Quote",
+    "Reply",
+    "Source",
+    "Verifier",
     "Weights",
+    "answer_prompt",
+    "ask_judge",
+    "ask_rewrite",
     "asks_list",
     "compose",
+    "empty_draft",
+    "escaped",
     "extract",
     "generate",
+    "harmless",
+    "location_at",
     "outline",
+    "plain",
     "section_path",
-    "verified",
+    "shown_source",
+    "sources_of",
+    "supports",
+    "unnumbered",
+    "unsourced",
+    "visible",
     "weigh",
 ]

@@ -13,7 +13,8 @@ from operator import mul
 from typing import Any
 
 from agent.answering.evidence import Weights, coverage, term_shares
-from agent.answering.types import Citation, Draft, location_at
+from agent.answering.fences import unnumbered
+from agent.answering.types import Citation, Draft, empty_draft, location_at
 from indexes.text import article_number, content_terms, has_number, language, sentences
 from indexes.types import LocatedPassage, Location
 
@@ -244,7 +245,8 @@ def compose(
         lead = words["according_to" if marker == 1 else "also"]
         if marker > 1 and where and passage["document"] == citations[-1]["document"]:
             lead = words["same"]
-        lines.append(f"{lead.format(title=passage['title'], place=where)}\n{quote.text} [{marker}]")
+        told = f"{lead.format(title=passage['title'], place=where)}\n{quote.text}"
+        lines.append(f"{unnumbered(told)} [{marker}]")
         citations.append(
             {
                 "marker": marker,
@@ -256,4 +258,4 @@ def compose(
                 "location": quote.location,
             }
         )
-    return {"text": "\n\n".join(lines), "citations": citations}
+    return {**empty_draft(), "text": "\n\n".join(lines), "citations": citations}

@@ -1,125 +1,259 @@
-"""Answers by a chat model, from numbered sources only."""
+"""Answers by a chat model, checked sentence by sentence while they stream: only what stands is shown."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Literal
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Literal, Protocol
 
-from agent.answering.extract import place
-from agent.answering.types import Citation, Draft
-from agent.models import ChatModel, Completion
-from indexes.types import LocatedPassage
-from prompts import render, texts
+from agent.answering.claims import Claim, Splitter
+from agent.answering.links import without_links
+from agent.answering.prompt import AnswerPrompt, is_no_answer, may_become_no_answer
+from agent.answering.rules import Rules
+from agent.answering.types import Citation, Draft, Source
+from agent.answering.verifier import Checked, Verifier, verdict
+from agent.models import Completion, Message, RequestedCall, ToolSchema
 
-__all__ = ["GroundedReply", "generate", "pack"]
+__all__ = ["Ask", "Out", "Reply", "generate", "supports", "unsourced"]
 
-NO_ANSWER = "NO_ANSWER"
-_AROUND = " .。`*\"'\n"  # what models put around it
-MAX_CHARACTERS = 9000
+Unsupported = Literal["drop", "repair", "flag"]
+WAIT = {"lead", "heading", "header", "blank"}  # shown together with what they lead to
+MENDED = {"marker", "link"}  # the check has taken the wrong marker or link out already
+
+
+class Ask(Protocol):
+    """Sends messages to the answerer within the turn's budget; raises ModelError."""
+
+    def __call__(
+        self,
+        prompt: Sequence[Message],
+        *,
+        on_token: Callable[[str], None],
+        on_restart: Callable[[], None],
+        tools: Sequence[ToolSchema] = (),
+    ) -> Awaitable[Completion]:
+        """Return the reply."""
+        ...
+
+
+class Out(Protocol):
+    """Where an answer goes as it is written."""
+
+    def token(self, text: str) -> str:
+        """Show a further piece, and return it as it is shown."""
+        ...
+
+    def restart(self) -> None:
+        """Withdraw what was shown, if anything was."""
+        ...
 
 
 @dataclass(frozen=True)
-class GroundedReply:
-    """A model's answer; `draft` is None where it found that the sources do not answer."""
+class Reply:
+    """A model's answer.
+
+    `draft` is None where it asks for `calls` instead, where it found no answer in the sources (`silent`),
+    and where nothing that it said is supported.
+    """
 
     draft: Draft | None
-    completion: Completion
-
-
-def pack(
-    passages: Sequence[LocatedPassage], results: Sequence[str], language: Literal["zh", "en"]
-) -> tuple[str, int]:
-    """Return the numbered sources as one text, and how many passages fit.
-
-    Passages come first, [1] to [n]; tool results follow without a number, since they are cited by
-    the call itself.
-    """
-    words = texts("messages", language)
-    parts: list[str] = []
-    room = MAX_CHARACTERS - sum(len(result) for result in results)
-    used = 0
-    for number, passage in enumerate(passages, 1):
-        where = place(passage["location"], words)
-        part = f"[{number}] {passage['title']} {where}\n{passage['text']}"
-        if used and room - len(part) < 0:
-            break
-        parts.append(part)
-        room -= len(part)
-        used = number
-    parts += [f"<tool_result>{result}</tool_result>" for result in results]
-    return "\n\n".join(parts), used
+    calls: Sequence[RequestedCall] = ()
+    silent: bool = False
 
 
 async def generate(
-    model: ChatModel,
-    question: str,
-    passages: Sequence[LocatedPassage],
-    results: Sequence[str],
+    ask: Ask,
+    prompt: AnswerPrompt,
+    verifier: Verifier,
+    out: Out,
     *,
-    persona: str,
-    language: Literal["zh", "en"],
-    on_token: Callable[[str], None] | None = None,
-) -> GroundedReply:
-    """Ask a chat model for an answer from passages and tool results.
+    unsupported: Unsupported,
+    flag: str,
+    repair: Callable[[str], str],
+    tools: Sequence[ToolSchema] = (),
+) -> Reply:
+    """Let a chat model answer, and show each sentence once it is checked.
 
     Args:
-        model: the answerer.
-        question: the standalone question.
-        passages: what it may cite, best first.
-        results: tool results as text.
-        persona: how the assistant speaks.
-        language: the question's language.
-        on_token: told each piece of the answer.
+        ask: sends messages to the answerer.
+        prompt: the question with its sources.
+        verifier: checks sentences against them.
+        out: where checked sentences go.
+        unsupported: what becomes of a sentence that the sources do not support.
+        flag: what is put behind such a sentence if it stays.
+        repair: makes the request to correct such sentences, given them.
+        tools: what the model may call instead of answering.
 
     Raises:
-        ModelError: the endpoint failed.
+        ModelError: the endpoint failed; `out` may have to be restarted.
     """
-    sources, used = pack(passages, results, language)
-    prompt = render("answer", language, persona=persona, question=question, sources=sources)
-    held = _HoldBack(on_token)
-    completion = await model.complete(prompt, held)
-    text = completion.text.strip()
-    if not text or text.strip(_AROUND) == NO_ANSWER:
-        return GroundedReply(None, completion)
-    held.flush()
-    return GroundedReply({"text": text, "citations": _citations(text, passages[:used])}, completion)
+    rules = Rules(_rules(prompt.messages), (source.text for source in prompt.sources))
+    writer = _Writer(verifier, prompt.sources, rules, out, unsupported, flag)
+    completion = await ask(
+        prompt.messages, on_token=writer.feed, on_restart=writer.restart, tools=tools
+    )
+    if completion.calls:
+        writer.restart()
+        return Reply(None, completion.calls)
+    if is_no_answer(completion.text):
+        writer.restart()
+        return Reply(None, silent=True)
+    writer.close(cut=completion.cut)
+    if writer.rejected and unsupported == "repair":
+        again: list[Message] = [
+            *prompt.messages,
+            {"role": "assistant", "content": completion.text},
+            {"role": "user", "content": repair("\n".join(f"- {t}" for t in writer.rejected))},
+        ]
+        writer.restart()
+        writer = _Writer(verifier, prompt.sources, rules, out, "drop", flag)
+        completion = await ask(again, on_token=writer.feed, on_restart=writer.restart)
+        writer.close(cut=completion.cut)
+    return Reply(writer.draft())
 
 
-class _HoldBack:
-    """Passes tokens on, but not the first ones while they may still become NO_ANSWER."""
+async def unsourced(ask: Ask, prompt: Sequence[Message], out: Out, *, persona: str) -> str:
+    """Let a chat model answer without sources, and show what it says but for links and its rules.
 
-    def __init__(self, on_token: Callable[[str], None] | None) -> None:
-        self._on_token = on_token
-        self._held = ""
-        self._open = False
+    Args:
+        ask: sends messages to the answerer.
+        prompt: the rules and the question.
+        out: where sentences go.
+        persona: how the assistant introduces itself, which it may repeat.
 
-    def __call__(self, token: str) -> None:
-        self._held += token
-        if self._open or not NO_ANSWER.startswith(self._held.strip(_AROUND)[: len(NO_ANSWER)]):
-            self.flush()
+    Raises:
+        ModelError: the endpoint failed; `out` may have to be restarted.
+    """
+    rules = Rules(_rules(prompt), [persona])
+    splitter, shown = Splitter(), list[str]()
 
-    def flush(self) -> None:
-        """Pass on what was held back."""
-        self._open = True
-        if self._held and self._on_token is not None:
-            self._on_token(self._held)
-        self._held = ""
+    def take(claims: Sequence[Claim]) -> None:
+        for claim in claims:
+            if not rules.repeated(claim.text):
+                shown.append(out.token(without_links(claim.text, lambda url: False)[0]))
+
+    def restart() -> None:
+        nonlocal splitter
+        splitter = Splitter()
+        shown.clear()
+        out.restart()
+
+    await ask(prompt, on_token=lambda text: take(splitter.feed(text)), on_restart=restart)
+    take(splitter.close())
+    return "".join(shown)
 
 
-def _citations(text: str, passages: Sequence[LocatedPassage]) -> list[Citation]:
-    markers = dict.fromkeys(int(number) for number in re.findall(r"\[(\d{1,3})\]", text))
-    return [
-        {
-            "marker": marker,
-            "text": passages[marker - 1]["text"],
-            "index": passages[marker - 1]["index"],
-            "document": passages[marker - 1]["document"],
-            "title": passages[marker - 1]["title"],
-            "uri": passages[marker - 1]["uri"],
-            "location": passages[marker - 1]["location"],
+def _rules(messages: Sequence[Message]) -> str:
+    return "\n".join(str(one["content"]) for one in messages if one["role"] == "system")
+
+
+def supports(verifier: Verifier, text: str) -> bool:
+    """Say whether the sources support a text that has no markers, such as a field of a form."""
+    return {"uncited"}.issuperset(verifier.check(Claim(text, "sentence")).problems)
+
+
+class _Writer:
+    """Cuts a streamed reply into claims, checks them, and shows what stands."""
+
+    def __init__(
+        self,
+        verifier: Verifier,
+        sources: Sequence[Source],
+        rules: Rules,
+        out: Out,
+        unsupported: Unsupported,
+        flag: str,
+    ) -> None:
+        self._verifier = verifier
+        self._sources = {source.number: source for source in sources}
+        self._rules = rules
+        self._out = out
+        self._unsupported = unsupported
+        self._flag = flag
+        self._begin()
+
+    def _begin(self) -> None:
+        self._splitter = Splitter()
+        self._held: str | None = ""  # what may still become the word for no answer
+        self._shown: list[str] = []
+        self._kept: list[Checked] = []
+        self._waiting: list[str] = []
+        self.rejected: list[str] = []
+
+    def restart(self) -> None:
+        """Forget the reply so far, and withdraw what was shown of it."""
+        if self._shown:
+            self._out.restart()
+        self._begin()
+
+    def feed(self, token: str) -> None:
+        """Take a piece of the reply."""
+        if self._held is not None:
+            self._held += token
+            if may_become_no_answer(self._held):
+                return
+            token, self._held = self._held, None
+        for claim in self._splitter.feed(token):
+            self._take(claim)
+
+    def close(self, *, cut: bool) -> None:
+        """Take the end of the reply; a sentence in which it was cut off is left out."""
+        rest = [*self._splitter.feed(self._held or ""), *self._splitter.close()]
+        self._held = None
+        for claim in rest[:-1] if cut else rest:
+            self._take(claim)
+
+    def draft(self) -> Draft | None:
+        """Return what was shown with its citations; None if it claims nothing."""
+        text = "".join(self._shown).strip()
+        if not any(one.claims for one in self._kept):
+            return None
+        found = verdict([_mended(one) for one in self._kept])
+        problems = sorted({problem for one in self._kept for problem in one.problems})
+        return {
+            "text": text,
+            "citations": self._citations(),
+            "grounded": found.grounded,
+            "support": found.confidence,
+            "problems": list(problems),
         }
-        for marker in markers
-        if 1 <= marker <= len(passages)
-    ]
+
+    def _take(self, claim: Claim) -> None:
+        if self._rules.repeated(claim.text):
+            self.rejected.append(claim.text.strip())
+            return
+        checked = self._verifier.check(claim)
+        text = checked.text
+        if not _stands(checked):
+            self.rejected.append(claim.text.strip())
+            if self._unsupported != "flag":
+                return
+            end = len(text.rstrip())
+            text = f"{text[:end]}{self._flag}{text[end:]}"
+        if claim.kind in WAIT:
+            self._waiting.append(text)
+            return
+        if self.rejected and self._unsupported == "repair":
+            return  # all of it will be written again
+        self._kept.append(checked)
+        whole = "".join([*self._waiting, text])
+        self._waiting = []
+        self._shown.append(self._out.token(whole))
+
+    def _citations(self) -> list[Citation]:
+        markers = dict.fromkeys(marker for one in self._kept for marker in one.markers)
+        citations = []
+        for marker in markers:
+            source = self._sources[marker]
+            quotation = self._verifier.quote(marker, self._kept)
+            citations.append(source.cited(quotation.text if quotation else source.text))
+        return citations
+
+
+def _stands(checked: Checked) -> bool:
+    """Say whether a claim can stay, with the markers and links that were wrong taken out."""
+    return MENDED.issuperset(checked.problems) and (bool(checked.markers) or not checked.claims)
+
+
+def _mended(checked: Checked) -> Checked:
+    return replace(checked, problems=()) if _stands(checked) else checked

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from typing_extensions import TypedDict  # pydantic needs it before Python 3.12
 
 from indexes.types import LocatedPassage, Location, Span
 
-__all__ = ["Citation", "Draft", "location_at"]
+__all__ = ["Citation", "Draft", "Source", "empty_draft", "location_at"]
 
 
 class Citation(TypedDict):
@@ -21,11 +23,51 @@ class Citation(TypedDict):
     location: Location
 
 
+@dataclass(frozen=True)
+class Source:
+    """Something an answer may cite as [number]: a passage, or a tool's result.
+
+    A tool's result has no index; its `document` is "tool:<name>" and its `title` the tool's name.
+    """
+
+    number: int
+    text: str
+    title: str
+    index: str
+    document: str
+    uri: str
+    location: Location
+
+    def cited(self, text: str, location: Location | None = None) -> Citation:
+        """Return the citation of a stretch of its text."""
+        return {
+            "marker": self.number,
+            "text": text,
+            "index": self.index,
+            "document": self.document,
+            "title": self.title,
+            "uri": self.uri,
+            "location": self.location if location is None else location,
+        }
+
+
 class Draft(TypedDict):
-    """An answer before verification."""
+    """An answer, checked against its sources.
+
+    `grounded` is whether every claim that is left is supported by what it cites, `support` how well on
+    the whole, from 0 to 1, and `problems` what was found wrong, by kind.
+    """
 
     text: str
     citations: list[Citation]
+    grounded: bool
+    support: float
+    problems: list[str]
+
+
+def empty_draft() -> Draft:
+    """Return the draft of no answer."""
+    return {"text": "", "citations": [], "grounded": False, "support": 0.0, "problems": []}
 
 
 def location_at(passage: LocatedPassage, offset: int) -> Location:

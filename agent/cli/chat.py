@@ -25,6 +25,7 @@ from agent.cli.common import (
 from agent.errors import WaypostError
 from indexes.access import permits
 from indexes.types import Principal
+from prompts import texts
 
 if TYPE_CHECKING:
     from agent.app import Waypost
@@ -98,6 +99,7 @@ class _Session:
         self._principal = principal
         self._thread = thread
         self._last: Answer | None = None
+        self._texts: dict[str, str] = texts("messages", waypost.settings.project.language)
 
     async def handle(self, line: str) -> bool:
         """Answer a line or obey a command; False means to leave."""
@@ -148,6 +150,8 @@ class _Session:
             if event["type"] == "token":
                 streamed = True
                 typer.echo(event["text"], nl=False)
+            elif event["type"] == "restart":
+                typer.echo(f"\n{self._texts['restarted']}\n")
             elif event["type"] == "answer":
                 self._last = event["answer"]
         assert self._last is not None

@@ -69,7 +69,7 @@ async def _threshold(
         questions = evaluation.read_questions(
             dataset, indexes=waypost.registry.indexes, tools=waypost.tools
         )
-        waypost.with_models()  # the router is to be seen alone
+        waypost.with_models({})  # the router is to be seen alone
         await ensure_ingested(waypost)
         with progress_bar() as told:
             found = await tune_threshold(

@@ -6,24 +6,38 @@ from typing import Any
 
 from langgraph.runtime import Runtime
 
+from agent.answering import empty_draft
 from agent.context import Context
-from agent.nodes.common import covered, say, words
+from agent.nodes.common import covered, tell, words
 from agent.state import State
 
-__all__ = ["abstain"]
+__all__ = ["abstain", "missing_terms"]
+
+SHOWN = 6
 
 
 async def abstain(state: State, runtime: Runtime[Context]) -> dict[str, Any]:
     """Refuse, naming the indexes that were searched and the terms that none of them has."""
     texts = words(state)
-    terms = [term for term in state["judgement"]["missing"] if not term.startswith(("~", "§"))]
-    missing = (
-        texts["missing"].format(terms=texts["list_separator"].join(terms[:6])) if terms else ""
-    )
+    searched = list(dict.fromkeys(one["index"] for one in state["found"]))
+    terms = missing_terms(state)
+    missing = texts["missing"].format(terms=texts["list_separator"].join(terms)) if terms else ""
     text = (
         texts["abstain"]
-        .format(searched=covered(state, runtime.context, state["searched"]), missing=missing)
+        .format(searched=covered(state, runtime.context, searched), missing=missing)
         .strip()
     )
-    say(runtime, "token", text=text)
-    return {"draft": {"text": text, "citations": []}, "outcome": "abstain"}
+    text = tell(state, runtime, text)
+    return {"draft": {**empty_draft(), "text": text}, "outcome": "abstain"}
+
+
+def missing_terms(state: State) -> list[str]:
+    """Return the terms of the unanswered parts that no passage has, as people can read them."""
+    judgement = state["judgement"]
+    found = {
+        term: None
+        for position in judgement["unanswered"]
+        for term in judgement["parts"][position]["missing"]
+        if not term.startswith(("~", "§"))
+    }
+    return list(found)[:SHOWN]

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import json
+import time
+from collections.abc import Mapping
 from typing import Any
 
 from langgraph.runtime import Runtime
 from langgraph.types import interrupt
 
+from agent.answering import escaped
 from agent.context import Context
-from agent.errors import UsageError
+from agent.errors import ToolError, UsageError
 from agent.nodes.common import words
 from agent.state import State
-from agent.tools import ToolPlan
+from agent.tools import Tool, ToolPlan, check_arguments
+from prompts import Language
 
 __all__ = ["approve", "checked_decisions"]
 
@@ -20,48 +24,80 @@ KINDS = ("approve", "edit", "reject")
 
 
 async def approve(state: State, runtime: Runtime[Context]) -> dict[str, Any]:
-    """Interrupt with the requests for approval, and apply the decisions."""
-    tools = runtime.context.resources.tools
-    asked = [plan for plan in state["plans"] if tools[plan["name"]].approve]
+    """Interrupt with the requests for approval, in LangChain's form, and apply the decisions.
+
+    Calls that would be refused anyway are not asked about; what is shown is what would run.
+    """
+    context = runtime.context
+    tools = context.resources.tools
+    plans = list(state["plans"])
+    asked: list[int] = []
+    for position, plan in enumerate(plans):
+        tool = tools.get(plan["name"])
+        if tool is None or not tool.approve or not tool.allows(context.principal):
+            continue
+        try:
+            args = check_arguments(tool, plan["args"], language=state["language"])
+        except ToolError:
+            continue  # run_tools says what is wrong with them
+        plans[position] = {"name": plan["name"], "args": args}
+        asked.append(position)
     if not asked:
         return {}
-    text = words(state)["approve"]
-    request: dict[str, Any] = {
+    request = _request([plans[position] for position in asked], tools, words(state)["approve"])
+    decisions = _asked_for(request, tools, state["language"])
+    for position, decision in zip(asked, decisions, strict=True):
+        plans[position] = _decided(plans[position], decision, words(state)["rejected"])
+    seconds = context.resources.settings.limits.seconds
+    return {"plans": plans, "deadline": time.time() + seconds}  # people take their time
+
+
+def _request(plans: list[ToolPlan], tools: Mapping[str, Tool], text: str) -> dict[str, Any]:
+    """Return a `HITLRequest` of `langchain.agents.middleware`, which chat interfaces know to show."""
+    return {
         "action_requests": [
             {
                 "name": plan["name"],
                 "args": plan["args"],
                 "description": text.format(
-                    tool=plan["name"], args=json.dumps(plan["args"], ensure_ascii=False)
+                    tool=plan["name"], args=escaped(json.dumps(plan["args"], ensure_ascii=False))
                 ),
             }
-            for plan in asked
+            for plan in plans
         ],
         "review_configs": [
-            {"action_name": plan["name"], "allowed_decisions": list(KINDS)} for plan in asked
+            {
+                "action_name": plan["name"],
+                "allowed_decisions": list(KINDS),
+                "args_schema": dict(tools[plan["name"]].schema),
+            }
+            for plan in plans
         ],
     }
-    decided = _asked_for(request)
-    plans: list[ToolPlan] = []
-    for plan in state["plans"]:
-        kept = plan if plan not in asked else _decided(plan, decided[asked.index(plan)])
-        if kept is not None:
-            plans.append(kept)
-    return {"plans": plans}
 
 
-def _asked_for(request: dict[str, Any]) -> list[dict[str, Any]]:
+def _asked_for(
+    request: dict[str, Any], tools: Mapping[str, Tool], language: Language
+) -> list[dict[str, Any]]:
     """Wait for decisions; ask again about unusable ones, since what a thread was sent stays with it."""
     answer = interrupt(request)
     while True:
         try:
-            return checked_decisions(answer, request)
+            return checked_decisions(answer, request, tools, language)
         except UsageError as error:
             answer = interrupt({**request, "error": str(error)})
 
 
-def checked_decisions(answer: Any, request: dict[str, Any]) -> list[dict[str, Any]]:
-    """Return the decisions of an answer to a request.
+def checked_decisions(
+    answer: Any, request: dict[str, Any], tools: Mapping[str, Tool], language: Language
+) -> list[dict[str, Any]]:
+    """Return the decisions of an answer to a request, the arguments of edits checked and complete.
+
+    Args:
+        answer: `{"decisions": [...]}`.
+        request: what was asked.
+        tools: the project's, by name.
+        language: in which wrong arguments are told.
 
     Raises:
         UsageError: they do not fit the request.
@@ -73,16 +109,35 @@ def checked_decisions(answer: Any, request: dict[str, Any]) -> list[dict[str, An
             f"The approval needs {len(asked)} decision(s).",
             fix='resume with {"decisions": [{"type": "approve"}]}.',
         )
-    for decision, action in zip(decisions, asked, strict=True):
-        kind = decision.get("type") if isinstance(decision, dict) else None
-        if kind not in KINDS:
-            raise UsageError(f"A decision is not one of {', '.join(KINDS)}.")
-        if kind == "edit" and not _is_edit(decision.get("edited_action"), action["name"]):
-            raise UsageError(
-                f"An edit changes the arguments of {action['name']!r} and nothing else.",
-                fix='send {"type": "edit", "edited_action": {"name": …, "args": {…}}}.',
-            )
-    return decisions
+    return [
+        _checked(decision, action, tools, language)
+        for decision, action in zip(decisions, asked, strict=True)
+    ]
+
+
+def _checked(
+    decision: Any, action: dict[str, Any], tools: Mapping[str, Tool], language: Language
+) -> dict[str, Any]:
+    kind = decision.get("type") if isinstance(decision, dict) else None
+    if kind not in KINDS:
+        raise UsageError(f"A decision is not one of {', '.join(KINDS)}.")
+    if kind == "reject" and not isinstance(decision.get("message", ""), str):
+        raise UsageError("The message of a rejection is no text.")
+    if kind != "edit":
+        return dict(decision)
+    name, edited = action["name"], decision.get("edited_action")
+    if not _is_edit(edited, name):
+        raise UsageError(
+            f"An edit changes the arguments of {name!r} and nothing else.",
+            fix='send {"type": "edit", "edited_action": {"name": …, "args": {…}}}.',
+        )
+    if name not in tools:
+        raise UsageError(f"The tool {name!r} is no longer there.", fix="reject the call.")
+    try:
+        args = check_arguments(tools[name], {**action["args"], **edited["args"]}, language=language)
+    except ToolError as error:
+        raise UsageError(error.message) from error
+    return {"type": "edit", "edited_action": {"name": name, "args": args}}
 
 
 def _is_edit(edited: Any, name: str) -> bool:
@@ -93,9 +148,10 @@ def _is_edit(edited: Any, name: str) -> bool:
     )
 
 
-def _decided(plan: ToolPlan, decision: dict[str, Any]) -> ToolPlan | None:
+def _decided(plan: ToolPlan, decision: dict[str, Any], rejected: str) -> ToolPlan:
     if decision["type"] == "reject":
-        return None
+        message = decision.get("message", "").strip()
+        return {**plan, "rejected": message or rejected}
     if decision["type"] == "edit":
-        return {"name": plan["name"], "args": {**plan["args"], **decision["edited_action"]["args"]}}
+        return {"name": plan["name"], "args": decision["edited_action"]["args"]}
     return plan

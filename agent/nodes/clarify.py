@@ -6,10 +6,11 @@ from typing import Any
 
 from langgraph.runtime import Runtime
 
+from agent.answering import empty_draft
 from agent.context import Context
-from agent.nodes.common import covered, say, visible_indexes, words
+from agent.nodes.common import covered, tell, visible_indexes, words
 from agent.state import State
-from agent.tools import Parameter, fill_arguments
+from agent.tools import Parameter
 
 __all__ = ["clarify"]
 
@@ -18,7 +19,7 @@ CHOICES_SHOWN = 15
 
 async def clarify(state: State, runtime: Runtime[Context]) -> dict[str, Any]:
     """Write the question back: the missing arguments, an unknown name, or what could be asked."""
-    missing = _missing(state, runtime)
+    missing = runtime.context.resources.missing(state["plans"])
     texts = words(state)
     if missing:
         text = texts["clarify_arguments"].format(
@@ -29,19 +30,9 @@ async def clarify(state: State, runtime: Runtime[Context]) -> dict[str, Any]:
     unknown = state["unknown"]
     if unknown:
         text = f"{texts['unknown'].format(names=texts['list_separator'].join(unknown))}{text}"
-    say(runtime, "token", text=text)
+    text = tell(state, runtime, text)
     outcome = "abstain" if unknown else "clarify"  # what does not exist cannot be asked back for
-    return {"draft": {"text": text, "citations": []}, "outcome": outcome}
-
-
-def _missing(state: State, runtime: Runtime[Context]) -> list[Parameter]:
-    resources = runtime.context.resources
-    found: dict[str, Parameter] = {}
-    for plan in state["plans"]:
-        tool = resources.tools[plan["name"]]
-        filled = fill_arguments(tool, "", today=resources.today(), known=plan["args"])
-        found.update({parameter.name: parameter for parameter in filled.missing})
-    return list(found.values())
+    return {"draft": {**empty_draft(), "text": text}, "outcome": outcome}
 
 
 def _named(parameter: Parameter, texts: dict[str, Any]) -> str:

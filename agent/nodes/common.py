@@ -1,18 +1,37 @@
-"""What several nodes need: the texts of the answer's language, and the budget of model calls."""
+"""What several nodes need: the texts of the answer's language, and what the principal may see."""
 
 from __future__ import annotations
 
+import json
+from collections.abc import Callable
 from typing import Any
 
+from langchain_core.messages import AIMessageChunk
+from langgraph.graph.message import push_message
 from langgraph.runtime import Runtime
 
-from agent.context import Context
-from agent.models import Completion
-from agent.state import State, Usage
+from agent.answering import harmless
+from agent.answering.formats import Plain
+from agent.context import Context, Resources
+from agent.routing import Slot
+from agent.state import State
+from agent.tools import Tool, ToolCall, find_slots
 from indexes.access import permits
 from prompts import texts
 
-__all__ = ["after", "budget_left", "covered", "limit_reached", "say", "visible_indexes", "words"]
+__all__ = [
+    "answer_id",
+    "covered",
+    "offered",
+    "result_text",
+    "say",
+    "slots_of",
+    "tell",
+    "visible_indexes",
+    "words",
+]
+
+OFFERED = 4  # tools that a model is shown
 
 
 def words(state: State) -> dict[str, Any]:
@@ -24,6 +43,27 @@ def words(state: State) -> dict[str, Any]:
 def say(runtime: Runtime[Context], kind: str, **data: Any) -> None:
     """Send a streaming event."""
     runtime.stream_writer({"type": kind, **data})
+
+
+def tell(state: State, runtime: Runtime[Context], text: str, *, whole: bool = False) -> str:
+    """Send a piece of the answer, made harmless: as an event, and to those who read a run's messages.
+
+    In a form other than plain text only the whole can be sent, once it is made.
+
+    Returns:
+        The piece as it was sent, or would be.
+    """
+    text = harmless(text)
+    if not whole and not isinstance(runtime.context.resources.form, Plain):
+        return text
+    say(runtime, "token", text=text)
+    push_message(AIMessageChunk(content=text, id=answer_id(state)), state_key=None)
+    return text
+
+
+def answer_id(state: State) -> str:
+    """Return the name of the message that the turn's answer becomes."""
+    return f"answer-{state['turn']}"
 
 
 def visible_indexes(context: Context) -> list[str]:
@@ -44,25 +84,30 @@ def covered(state: State, context: Context, names: list[str] | None = None) -> s
     return separator.join(registry.index(name).settings.label for name in chosen)
 
 
-def budget_left(state: State, context: Context) -> bool:
-    """Say whether the turn may make another model call."""
-    return limit_reached(state, context) is None
+def slots_of(resources: Resources) -> Callable[[str], list[Slot]]:
+    """Return what finds the values of the project's tools in a text."""
+    tools = list(resources.tools.values())
+
+    def slots(text: str) -> list[Slot]:
+        return [Slot(s.argument, s.value, s.start, s.end) for s in find_slots(tools, text)]
+
+    return slots
 
 
-def limit_reached(state: State, context: Context) -> str | None:
-    """Return the name of the limit that forbids another model call, if one does."""
-    limits, usage = context.resources.settings.limits, state["usage"]
-    if usage["model_calls"] >= limits.model_calls:
-        return "model_calls"
-    if usage["input_tokens"] + usage["output_tokens"] >= limits.tokens:
-        return "tokens"
-    return None
+def offered(state: State, context: Context) -> list[Tool]:
+    """Return the few tools that a model may call in this turn: those of the route, then the likeliest."""
+    tools = context.resources.tools
+    names = dict.fromkeys([*state["route"]["tools"], *state["offered"]])
+    found = [tools[name] for name in names if name in tools]
+    return [tool for tool in found if tool.allows(context.principal)][:OFFERED]
 
 
-def after(usage: Usage, completion: Completion) -> Usage:
-    """Return the usage with one more model call."""
-    return {
-        "model_calls": usage["model_calls"] + 1,
-        "input_tokens": usage["input_tokens"] + completion.input_tokens,
-        "output_tokens": usage["output_tokens"] + completion.output_tokens,
-    }
+def result_text(call: ToolCall) -> str:
+    """Return a tool's result as people read it: its `summary`, its text, or its fields."""
+    result = call["result"]
+    if isinstance(result, dict):
+        for key in ("error", "rejected", "summary"):
+            if key in result:
+                return str(result[key])
+        return "；".join(f"{key}: {value}" for key, value in result.items())
+    return result if isinstance(result, str) else json.dumps(result, ensure_ascii=False)

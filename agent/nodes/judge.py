@@ -2,16 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import zip_longest
 from statistics import fmean
 from typing import Any
 
 from langgraph.runtime import Runtime
 
-from agent.answering import ENOUGH, ENOUGH_WHEN_LOST, asks_list, section_path, weigh
+from agent import observability
+from agent.answering import (
+    ENOUGH,
+    ENOUGH_WHEN_LOST,
+    ask_judge,
+    asks_list,
+    section_path,
+    sources_of,
+    weigh,
+)
 from agent.context import Context
+from agent.errors import ModelError
+from agent.nodes.budget import Budget
 from agent.nodes.common import say
-from agent.state import State
+from agent.observability import STAGE_FAILED
+from agent.state import Part, PartJudgement, State
 from indexes import Principal, Registry, public_passage
 from indexes.fusion import merge_by_rank
 from indexes.text import NAMED, content_terms
@@ -23,26 +38,79 @@ RAREST = 7.0  # the rarity of a name that no visible chunk has
 UNUSUAL = 3.5  # the most that another such word weighs: people do not use the documents' words
 TELLING = 3.5  # a date, article or number in a question always matters, however common it is
 MOST_PASSAGES = 10
+BORDERLINE = 0.25  # from here on a chat model is asked whether the passages answer
 
 
 async def judge(state: State, runtime: Runtime[Context]) -> dict[str, Any]:
-    """Merge the passages by rank, put the best supported first, and judge them."""
+    """Merge what was found for each part, put the best supported first, and judge whether it answers."""
     context = runtime.context
-    found = state["found"]
+    budget = Budget(state, context)
+    parts = state["parts"]
+    weighed = await asyncio.gather(
+        *(_weigh(position, state, context) for position in range(len(parts)))
+    )
+    judged = [await _borderline(one, state, budget, context) for one in weighed]
+    passages, orders = _united([one.passages for one in judged])
+    judgements: list[PartJudgement] = [
+        {
+            "sufficient": one.sufficient,
+            "score": one.score,
+            "order": order,
+            "support": one.support,
+            "section": one.section,
+            "missing": one.missing,
+            "weights": one.weights,
+        }
+        for one, order in zip(judged, orders, strict=True)
+    ]
+    answered = {
+        part["of"] for part, one in zip(parts, judgements, strict=True) if one["sufficient"]
+    }
+    asked = [position for position, part in enumerate(parts) if part["of"] == position]
+    say(runtime, "passages", passages=[public_passage(passage) for passage in passages])
+    return {
+        "passages": passages,
+        "judgement": {
+            "sufficient": bool(answered),
+            "score": _overall(parts, judgements, asked),
+            "parts": judgements,
+            "unanswered": [position for position in asked if position not in answered],
+        },
+        "usage": budget.usage,
+    }
+
+
+@dataclass(frozen=True)
+class _Weighed:
+    """What was found for a part, best supported first, and what it is worth."""
+
+    question: str
+    passages: list[LocatedPassage]
+    support: list[float]
+    sufficient: bool
+    score: float
+    section: int
+    missing: list[str]
+    weights: dict[str, float]
+
+
+async def _weigh(position: int, state: State, context: Context) -> _Weighed:
+    part = state["parts"][position]
+    found = [one for one in state["found"] if one["part"] == position]
     merged = merge_by_rank(
         [one["passages"] for one in found], [one["weight"] for one in found], MOST_PASSAGES
     )
-    terms = content_terms(state["query"])
+    merged = [passage for passage in merged if passage["chunk_id"] not in state["denied"]]
+    terms = content_terms(part["query"])
     names = [one["index"] for one in found]
     weights = await _weights(context.resources.registry, names, terms, context.principal)
-    route = state["route"]
-    enough = ENOUGH_WHEN_LOST if route["decided_by"] == "fallback" else ENOUGH
-    evidence = weigh(state["query"], merged, weights, prior=route["confidence"], enough=enough)
+    enough = ENOUGH_WHEN_LOST if part["lost"] else ENOUGH
+    evidence = weigh(part["query"], merged, weights, prior=part["prior"], enough=enough)
     ordered = [merged[position] for position in evidence.order]
     support = list(evidence.support)
     section: list[LocatedPassage] = []
     if evidence.sufficient:
-        section = await _section(state["query"], ordered, weights, context)
+        section = await _section(part["query"], ordered, weights, context)
     if section:
         inside = {passage["chunk_id"] for passage in section}
         rest = [
@@ -50,18 +118,70 @@ async def judge(state: State, runtime: Runtime[Context]) -> dict[str, Any]:
         ]
         ordered = [*section, *(passage for passage, _ in rest)]
         support = [support[0]] * len(section) + [backing for _, backing in rest]
-    say(runtime, "passages", passages=[public_passage(passage) for passage in ordered])
-    return {
-        "passages": ordered,
-        "judgement": {
-            "sufficient": evidence.sufficient,
-            "score": evidence.score,
-            "support": support,
-            "section": len(section),
-            "missing": list(evidence.missing),
-            "weights": weights,
-        },
-    }
+    return _Weighed(
+        part["question"],
+        ordered,
+        support,
+        evidence.sufficient,
+        evidence.score,
+        len(section),
+        list(evidence.missing),
+        weights,
+    )
+
+
+async def _borderline(found: _Weighed, state: State, budget: Budget, context: Context) -> _Weighed:
+    """Let the judge's chat model decide about evidence that is nearly enough; if it fails, it is not."""
+    if found.sufficient or found.score < BORDERLINE:
+        return found
+    complete = budget.completes(context.resources.models.get("judge"))
+    if complete is None:
+        return found
+    sources = sources_of(found.passages)
+    try:
+        judged = await ask_judge(
+            found.question,
+            sources,
+            complete,
+            state["language"],
+            prompts=context.resources.prompts,
+        )
+    except ModelError as error:
+        observability.warning(STAGE_FAILED, stage="judge", error=error.code)
+        return found
+    missing = list(judged.missing) or found.missing
+    return replace(found, sufficient=judged.sufficient, missing=missing)
+
+
+def _united(lists: Sequence[list[LocatedPassage]]) -> tuple[list[LocatedPassage], list[list[int]]]:
+    """Return all passages once, the first of every list before the second of any, and each list's positions."""
+    places: dict[tuple[str, str], int] = {}
+    passages: list[LocatedPassage] = []
+    for rank in zip_longest(*lists):
+        for passage in rank:
+            if passage is not None and _key(passage) not in places:
+                places[_key(passage)] = len(passages)
+                passages.append(passage)
+    return passages, [[places[_key(passage)] for passage in one] for one in lists]
+
+
+def _key(passage: LocatedPassage) -> tuple[str, str]:
+    return passage["index"], passage["chunk_id"]
+
+
+def _overall(
+    parts: Sequence[Part], judgements: Sequence[PartJudgement], asked: Sequence[int]
+) -> float:
+    """Return the mean over the parts that were asked of what was found for each, reworded or not."""
+    best = [
+        max(
+            one["score"]
+            for part, one in zip(parts, judgements, strict=True)
+            if part["of"] == position
+        )
+        for position in asked
+    ]
+    return round(fmean(best), 4) if best else 0.0
 
 
 async def _section(

@@ -6,34 +6,85 @@ from typing import Any
 
 from langgraph.runtime import Runtime
 
+from agent import observability
+from agent.answering import plain, shown_source, sources_of
 from agent.context import Context
+from agent.errors import ModelError
+from agent.nodes.budget import Budget
+from agent.nodes.common import offered, result_text
+from agent.observability import STAGE_FAILED
 from agent.state import State
-from agent.tools import Tool, ToolPlan, fill_arguments, find_slots
+from agent.tools import Tool, ToolPlan, failed, fill_arguments, find_slots
 from indexes.text import names
 
 __all__ = ["plan_tools"]
 
+PASSAGES = 4  # that the chat model is shown when it plans: terms that the tools do not know
+
 
 async def plan_tools(state: State, runtime: Runtime[Context]) -> dict[str, Any]:
-    """Plan the calls whose arguments are all there, and those that must be asked back."""
-    resources = runtime.context.resources
-    plans = [
-        _plan(resources.tools[name], state["question"], runtime) for name in state["route"]["tools"]
-    ]
-    return {"plans": plans, "unknown": await _unknown(state["question"], plans, runtime.context)}
+    """Plan the calls of every part of the question; the chat model plans what is not all there.
+
+    What a failed call was told goes to the model once, which may then call with other arguments.
+    """
+    context = runtime.context
+    resources = context.resources
+    budget = Budget(state, context)
+    left = resources.settings.limits.tool_calls - len(state["tool_calls"])
+    if state["rounds"]:
+        plans = await _asked_model(state, budget, context)
+        return {"plans": plans[:left], "usage": budget.usage}
+    plans = []
+    for part in state["parts"]:
+        for name in part["tools"]:
+            plan = _plan(resources.tools[name], part["question"], runtime)
+            if plan not in plans:
+                plans.append(plan)
+    unknown = await _unknown(state["question"], plans, context)
+    if resources.missing(plans) and not unknown:
+        plans = await _asked_model(state, budget, context) or plans
+    return {"plans": plans[:left], "unknown": unknown, "usage": budget.usage}
+
+
+async def _asked_model(state: State, budget: Budget, context: Context) -> list[ToolPlan]:
+    """Return the calls that the answerer's model makes of the question; none without one, or if it fails."""
+    resources = context.resources
+    model = resources.models.get("answerer")
+    if model is None or budget.reached is not None:
+        return []
+    tools = offered(state, context)
+    wrong = [call for call in state["tool_calls"] if failed(call)]
+    language = state["language"]
+    sources = sources_of(state["passages"][:PASSAGES])
+    prompt = resources.prompts.messages(
+        "plan",
+        language,
+        today=resources.today().isoformat(),
+        sources="\n\n".join(shown_source(source, language) for source in sources),
+        failed="\n".join(
+            plain(f"{call['name']}({call['args']}): {result_text(call)}") for call in wrong
+        ),
+        question=plain(state["question"]),
+    )
+    try:
+        completion = await budget.ask(model, prompt, tools=[tool.for_model() for tool in tools])
+    except ModelError as error:
+        observability.warning(STAGE_FAILED, stage="tool planner", error=error.code)
+        return []
+    made = [{"name": call["name"], "args": call["args"]} for call in state["tool_calls"]]
+    known = {tool.name for tool in tools}
+    plans: list[ToolPlan] = []
+    for call in completion.calls:
+        plan: ToolPlan = {"name": call.name, "args": dict(call.args)}
+        if call.name in known and plan not in plans and plan not in made:
+            plans.append(plan)
+    return plans
 
 
 async def _unknown(question: str, plans: list[ToolPlan], context: Context) -> list[str]:
     """Return names in the question that are no value of a missing enumeration, nor in any document."""
     resources = context.resources
-    today = resources.today()
-    missing = [
-        parameter
-        for plan in plans
-        for parameter in fill_arguments(
-            resources.tools[plan["name"]], "", today=today, known=plan["args"]
-        ).missing
-    ]
+    missing = resources.missing(plans)
     slots = find_slots([resources.tools[plan["name"]] for plan in plans], question)
     said = [
         name

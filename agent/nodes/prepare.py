@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import re
+import time
+import uuid
 from typing import Any
 
 from langgraph.runtime import Runtime
 from langgraph.types import Overwrite
 
 from agent import observability
+from agent.answering import empty_draft
 from agent.context import Context, Resources
 from agent.errors import ModelError, UsageError
-from agent.nodes.common import after, budget_left
+from agent.nodes.budget import Budget, no_usage
+from agent.nodes.common import slots_of
 from agent.observability import STAGE_FAILED
-from agent.routing import Slot, Standalone, ask_standalone, standalone, stands_alone
+from agent.routing import Standalone, ask_standalone, standalone, stands_alone
 from agent.settings import Limits
-from agent.state import Previous, State, Usage
-from agent.tools import fill_arguments, find_slots
+from agent.state import Previous, State
+from agent.tools import fill_arguments
 from indexes.text import chinese_number, content_terms, language
 
 __all__ = ["checked", "prepare"]
@@ -35,35 +39,32 @@ async def prepare(state: State, runtime: Runtime[Context]) -> dict[str, Any]:
     letters = bool(content_terms(asked)) or any(char.isalpha() for char in asked)
     previous = state.get("previous")
     found = _stand_alone(asked, previous, resources)
-    usage: Usage = {"model_calls": 0, "input_tokens": 0, "output_tokens": 0}
+    deadline = time.time() + resources.settings.limits.seconds
+    budget = Budget({**state, "usage": no_usage(), "deadline": deadline}, runtime.context)
     if previous is not None:
-        found, usage = await _asked_model(
-            asked, found, previous["question"], usage, runtime.context
-        )
+        found = await _asked_model(asked, found, previous["question"], budget, runtime.context)
     return {
         "question": found.text,
         "topic": found.topic,
         "alternative": found.alternative,
         "language": language(asked) if letters else resources.settings.project.language,
+        "turn": uuid.uuid4().hex,
+        "deadline": deadline,
         "found": Overwrite([]),
         "timings": Overwrite({}),
-        "searched": [],
+        "offered": [],
+        "parts": [],
         "passages": [],
-        "judgement": {
-            "sufficient": False,
-            "score": 0.0,
-            "support": [],
-            "missing": [],
-            "section": 0,
-            "weights": {},
-        },
+        "denied": [],
+        "judgement": {"sufficient": False, "score": 0.0, "parts": [], "unanswered": []},
         "rewrites": 0,
         "plans": [],
         "unknown": [],
         "tool_calls": [],
-        "draft": {"text": "", "citations": []},
+        "rounds": 0,
+        "draft": empty_draft(),
         "limit": None,
-        "usage": usage,
+        "usage": budget.usage,
     }
 
 
@@ -101,12 +102,7 @@ def _stand_alone(asked: str, previous: Previous | None, resources: Resources) ->
     completed = _completed(asked, previous, resources)
     if completed is not None:
         return Standalone(f"{previous['question']} {completed}", topic)
-    tools = list(resources.tools.values())
-
-    def slots(text: str) -> list[Slot]:
-        return [Slot(s.argument, s.value, s.start, s.end) for s in find_slots(tools, text)]
-
-    return standalone(asked, previous["question"], slots, topic)
+    return standalone(asked, previous["question"], slots_of(resources), topic)
 
 
 def _completed(asked: str, previous: Previous, resources: Resources) -> str | None:
@@ -129,22 +125,17 @@ def _completed(asked: str, previous: Previous, resources: Resources) -> str | No
 
 
 async def _asked_model(
-    asked: str, local: Standalone, previous: str, usage: Usage, context: Context
-) -> tuple[Standalone, Usage]:
-    """Let the router's chat model better a reading that is a guess; if it fails, the guess stays."""
-    model = context.resources.router_model
-    if local.sure or model is None or not budget_left({"usage": usage}, context):
-        return local, usage
-
-    async def complete(prompt: str) -> str:
-        nonlocal usage
-        completion = await model.complete(prompt)
-        usage = after(usage, completion)
-        return completion.text
-
+    asked: str, local: Standalone, previous: str, budget: Budget, context: Context
+) -> Standalone:
+    """Let the rewriter's chat model better a reading that is a guess; if it fails, the guess stays."""
+    complete = None if local.sure else budget.completes(context.resources.models.get("rewriter"))
+    if complete is None:
+        return local
     try:
-        text = await ask_standalone(asked, previous, complete, language(asked))
+        text = await ask_standalone(
+            asked, previous, complete, language(asked), prompts=context.resources.prompts
+        )
     except ModelError as error:
         observability.warning(STAGE_FAILED, stage="follow-up model", error=error.code)
-        return local, usage
-    return Standalone(text, local.topic), usage
+        return local
+    return Standalone(text, local.topic)

@@ -2,92 +2,275 @@
 
 from __future__ import annotations
 
-import json
+import asyncio
+from collections.abc import Mapping
+from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from langgraph.runtime import Runtime
 
 from agent import observability
-from agent.answering import compose, extract, generate, outline
+from agent.answering import (
+    Citation,
+    Draft,
+    Quote,
+    Reply,
+    Source,
+    Verifier,
+    answer_prompt,
+    compose,
+    empty_draft,
+    extract,
+    generate,
+    location_at,
+    outline,
+    plain,
+    sources_of,
+    unnumbered,
+    unsourced,
+)
 from agent.context import Context
-from agent.errors import ModelError
-from agent.nodes.common import after, covered, limit_reached, say, words
+from agent.errors import LimitError, ModelError
+from agent.nodes.budget import Budget
+from agent.nodes.common import covered, offered, result_text, say, tell, words
+from agent.nodes.remember import recent
 from agent.observability import STAGE_FAILED
-from agent.state import State
-from agent.tools import ToolCall
+from agent.state import Judgement, State, Usage
+from agent.tools import Tool, ToolCall, ToolPlan, failed
 from prompts import texts
 
-__all__ = ["respond", "result_text"]
+__all__ = ["respond"]
+
+ROUNDS = 4  # of tool calls in a turn
+MOST_OF_A_PART = 2  # quotations of one part where there are several
 
 
 async def respond(state: State, runtime: Runtime[Context]) -> dict[str, Any]:
-    """Write the answer."""
-    action = state["route"]["action"]
-    if action == "answer":
+    """Write the answer, or request the calls that the model wants to make first."""
+    if state["route"]["action"] == "answer":
         return await _reply(state, runtime)
-    generated = await _generated(state, runtime)
-    if generated is not None:
-        return {**generated, "outcome": generated.get("outcome", action)}
-    if action == "act":
-        update = _from_tools(state)
-    else:
-        judgement = state["judgement"]
-        passages = state["passages"]
-        if judgement["section"] > 1:
-            quotes = outline(passages[: judgement["section"]])
+    return await _generated(state, runtime) or _local(state, runtime)
+
+
+def _local(
+    state: State,
+    runtime: Runtime[Context],
+    *,
+    usage: Usage | None = None,
+    limit: str | None = None,
+) -> dict[str, Any]:
+    """Write the answer without a model: quotations, and what tools returned."""
+    texts = words(state)
+    parts = [_told(call, texts) for call in state["tool_calls"]]
+    quotes = _quotes(state)
+    draft = compose(quotes, state["passages"], texts)
+    parts += [draft["text"]] if quotes else []
+    if not parts:
+        parts = [texts["rejected"]]
+    elif state["route"]["action"] == "search":
+        parts += [
+            texts["part_missing"].format(question=state["parts"][position]["question"])
+            for position in state["judgement"]["unanswered"]
+        ]
+    if limit is not None:
+        parts.append(texts["limit_note"].format(limit=limit))
+    backed = bool(quotes) or any(not failed(call) for call in state["tool_calls"])
+    text = "\n\n".join(parts) if quotes else "\n".join(parts)
+    text = tell(state, runtime, text)
+    return {
+        "draft": {**draft, "text": text, "grounded": backed, "support": 1.0},
+        "outcome": state["route"]["action"],
+        "limit": limit,
+        "usage": usage or state["usage"],
+    }
+
+
+def _told(call: ToolCall, texts: Mapping[str, Any]) -> str:
+    """Return what came of a call; of one that was not approved, that it was not, and why."""
+    said = unnumbered(result_text(call))
+    rejected = isinstance(call["result"], dict) and "rejected" in call["result"]
+    return f"{texts['rejected']} {said}".strip() if rejected and said != texts["rejected"] else said
+
+
+def _quotes(state: State) -> list[Quote]:
+    """Return the stretches that answer each part, as quotations from the turn's passages."""
+    judgement, passages = state["judgement"], state["passages"]
+    best: dict[int, int] = {}
+    for position, (part, judged) in enumerate(
+        zip(state["parts"], judgement["parts"], strict=False)
+    ):
+        known = best.get(part["of"])
+        if judged["sufficient"] and (
+            known is None or judged["score"] > judgement["parts"][known]["score"]
+        ):
+            best[part["of"]] = position
+    quotes: dict[tuple[int, str], Quote] = {}
+    for position in best.values():
+        judged = judgement["parts"][position]
+        ordered = [passages[place] for place in judged["order"]]
+        if judged["section"] > 1:
+            found = outline(ordered[: judged["section"]])
         else:
-            quotes = extract(state["query"], passages, judgement["support"], judgement["weights"])
-        update = {"draft": compose(quotes, state["passages"], words(state))}
-    say(runtime, "token", text=update["draft"]["text"])
-    limit = limit_reached(state, runtime.context)
-    has_model = runtime.context.resources.answerer is not None
-    return {**update, "outcome": action, "limit": limit if has_model else None}
+            query = state["parts"][position]["query"]
+            found = extract(query, ordered, judged["support"], judged["weights"])
+        for quote in found[: MOST_OF_A_PART if len(best) > 1 else None]:
+            place = judged["order"][quote.passage]
+            quotes.setdefault((place, quote.text), replace(quote, passage=place))
+    return list(quotes.values())
 
 
 async def _generated(state: State, runtime: Runtime[Context]) -> dict[str, Any] | None:
-    """Let the chat model write, if there is one, it may be asked, and it succeeds."""
+    """Let the chat model write, if there is one; where it cannot, the local answer says why."""
     resources = runtime.context.resources
-    model = resources.answerer
-    results = [result_text(call) for call in state["tool_calls"]]
-    failed = any("error" in r for c in state["tool_calls"] if isinstance(r := c["result"], dict))
-    if model is None or failed or limit_reached(state, runtime.context) is not None:
+    model = resources.models.get("answerer")
+    if model is None or (state["rounds"] and all(map(failed, state["tool_calls"]))):
         return None
-    if not state["passages"] and not results:
-        return None
+    budget = Budget(state, runtime.context)
+    out = _Out(state, runtime)
     try:
-        reply = await generate(
-            model,
-            state["question"],
-            state["passages"],
-            results,
-            persona=resources.settings.project.persona,
-            language=state["language"],
-            on_token=lambda token: say(runtime, "token", text=token),
-        )
+        if budget.reached is not None:
+            raise LimitError(budget.reached)
+        reply = await _asked(state, runtime, budget, out)
     except ModelError as error:
+        out.restart()
         observability.warning(STAGE_FAILED, stage="answerer", error=error.code)
+        limit = error.limit if isinstance(error, LimitError) else budget.reached
+        return _local(state, runtime, usage=budget.usage, limit=limit)
+    if reply is None:
+        return _local(state, runtime, usage=budget.usage)
+    plans = _plans(reply, state, runtime.context)
+    if plans:
+        return {"plans": plans, "outcome": "act", "draft": empty_draft(), "usage": budget.usage}
+    if reply.draft is not None:
+        return {
+            "draft": _located(reply.draft, state),
+            "outcome": state["route"]["action"],
+            "usage": budget.usage,
+        }
+    if reply.silent and not state["tool_calls"]:
+        return {
+            "judgement": _refuted(state),
+            "denied": [*state["denied"], *(one["chunk_id"] for one in state["passages"])],
+            "draft": empty_draft(),
+            "outcome": "abstain",
+            "usage": budget.usage,
+        }
+    out.restart()  # something was shown, but it claims nothing
+    return _local(state, runtime, usage=budget.usage)
+
+
+async def _asked(
+    state: State, runtime: Runtime[Context], budget: Budget, out: _Out
+) -> Reply | None:
+    """Return what the answerer's model makes of the sources; None if there is no room for any."""
+    resources = runtime.context.resources
+    model = resources.models["answerer"]
+    settings, language = resources.settings, state["language"]
+    sources, support = _sources(state)
+    room = budget.tokens * 3 // 4  # the rest is the reply's
+    history = recent(state["messages"][:-1], settings.limits.history_tokens)
+    prompt = await asyncio.to_thread(  # counting tokens may have to wait for a download
+        partial(
+            answer_prompt,
+            state["question"],
+            sources,
+            support,
+            room=min(model.input_tokens, room),
+            count=model.count,
+            language=language,
+            persona=settings.project.persona,
+            examples=[(one.question, one.answer) for one in settings.answer.example],
+            conversation=[
+                {"role": "user" if one.type == "human" else "assistant", "content": one.content}
+                for one in history
+            ],
+            summary=state.get("summary", ""),
+            prompts=resources.prompts,
+        )
+    )
+    if prompt is None:
+        if sources and room < model.input_tokens:
+            raise LimitError("tokens")
         return None
-    usage = after(state["usage"], reply.completion)
-    if reply.draft is None:
-        return {"usage": usage, "outcome": "abstain"} if not results else None
-    return {"draft": reply.draft, "usage": usage}
+    tools = _offered(state, runtime.context)
+    return await generate(
+        partial(budget.ask, model),
+        prompt,
+        Verifier(prompt.sources, state["question"]),
+        out,
+        unsupported=settings.answer.unsupported,
+        flag=words(state)["unsupported_flag"],
+        repair=lambda problems: resources.prompts.render("repair", language, problems=problems),
+        tools=[tool.for_model() for tool in tools],
+    )
 
 
-def _from_tools(state: State) -> dict[str, Any]:
-    lines = [result_text(call) for call in state["tool_calls"]]
-    return {"draft": {"text": "\n".join(lines) or words(state)["rejected"], "citations": []}}
+def _sources(state: State) -> tuple[list[Source], list[float]]:
+    """Return the passages and tool results as numbered sources, and how much each passage is worth."""
+    worth = [0.0] * len(state["passages"])
+    for judged in state["judgement"]["parts"]:
+        for place, support in zip(judged["order"], judged["support"], strict=True):
+            worth[place] = max(worth[place], support)
+    return sources_of(state["passages"], state["tool_calls"]), worth
 
 
-def result_text(call: ToolCall) -> str:
-    """Return a tool's result as people read it: its `summary`, its text, or its fields."""
-    result = call["result"]
-    if isinstance(result, dict):
-        if "error" in result:
-            return str(result["error"])
-        if "summary" in result:
-            return str(result["summary"])
-        return "；".join(f"{key}: {value}" for key, value in result.items())
-    return result if isinstance(result, str) else json.dumps(result, ensure_ascii=False)
+def _offered(state: State, context: Context) -> list[Tool]:
+    """Return the tools that the model may call before it answers: after a call that succeeded, a few more."""
+    limits = context.resources.settings.limits
+    again = 0 < state["rounds"] < ROUNDS and len(state["tool_calls"]) < limits.tool_calls
+    return offered(state, context) if again else []
+
+
+def _plans(reply: Reply, state: State, context: Context) -> list[ToolPlan]:
+    """Return the calls that a model requests, but for those made already or not offered."""
+    made = [{"name": call["name"], "args": call["args"]} for call in state["tool_calls"]]
+    known = {tool.name for tool in offered(state, context)}
+    left = context.resources.settings.limits.tool_calls - len(made)
+    plans: list[ToolPlan] = []
+    for call in reply.calls:
+        plan: ToolPlan = {"name": call.name, "args": dict(call.args)}
+        if call.name in known and plan not in made and plan not in plans:
+            plans.append(plan)
+    return plans[:left]
+
+
+def _located(draft: Draft, state: State) -> Draft:
+    """Return a draft whose citations say where in its passage a quotation begins."""
+    citations: list[Citation] = []
+    for citation in draft["citations"]:
+        if citation["index"]:
+            passage = state["passages"][citation["marker"] - 1]
+            offset = max(passage["text"].find(citation["text"]), 0)
+            citation = {**citation, "location": location_at(passage, offset)}
+        citations.append(citation)
+    return {**draft, "citations": citations}
+
+
+def _refuted(state: State) -> Judgement:
+    """Return the judgement of passages in which the model found no answer."""
+    asked = [place for place, part in enumerate(state["parts"]) if part["of"] == place]
+    return {**state["judgement"], "sufficient": False, "unanswered": asked}
+
+
+class _Out:
+    """Sends an answer as it is written to those who read the stream."""
+
+    def __init__(self, state: State, runtime: Runtime[Context]) -> None:
+        self._state = state
+        self._runtime = runtime
+        self._said = False
+
+    def token(self, text: str) -> str:
+        """Show a further piece, and return it as it is shown."""
+        self._said = True
+        return tell(self._state, self._runtime, text)
+
+    def restart(self) -> None:
+        """Withdraw what was shown, if anything was."""
+        if self._said:
+            say(self._runtime, "restart")
+        self._said = False
 
 
 async def _reply(state: State, runtime: Runtime[Context]) -> dict[str, Any]:
@@ -99,23 +282,30 @@ async def _reply(state: State, runtime: Runtime[Context]) -> dict[str, Any]:
         kind = next(one for one in texts("smalltalk", "kind") if one["name"] == state["talk"])
         persona = project.persona or project.name
         text = kind[state["language"]].format(persona=persona, covered=covered(state, context))
-        say(runtime, "token", text=text)
-        return {"draft": {"text": text, "citations": []}, "outcome": "answer"}
-    routing, model = context.resources.settings.routing, context.resources.answerer
-    if routing.outside == "model" and model is not None and limit_reached(state, context) is None:
+        return _said(state, runtime, text, "answer")
+    model = context.resources.models.get("answerer")
+    if context.resources.settings.routing.outside == "model" and model is not None:
+        budget, out = Budget(state, context), _Out(state, runtime)
+        prompt = context.resources.prompts.messages(
+            "outside", state["language"], persona=project.persona, question=plain(state["question"])
+        )
         try:
-            completion = await model.complete(
-                f"{project.persona}\n\n{state['question']}",
-                lambda token: say(runtime, "token", text=token),
+            text = await unsourced(
+                partial(budget.ask, model), prompt, out, persona=project.persona
             )
         except ModelError as error:
+            out.restart()
             observability.warning(STAGE_FAILED, stage="answerer", error=error.code)
         else:
             return {
-                "draft": {"text": completion.text, "citations": []},
+                "draft": {**empty_draft(), "text": text},
                 "outcome": "answer",
-                "usage": after(state["usage"], completion),
+                "usage": budget.usage,
             }
     text = messages["outside"].format(covered=covered(state, context))
-    say(runtime, "token", text=text)
-    return {"draft": {"text": text, "citations": []}, "outcome": "abstain"}
+    return _said(state, runtime, text, "abstain")
+
+
+def _said(state: State, runtime: Runtime[Context], text: str, outcome: str) -> dict[str, Any]:
+    text = tell(state, runtime, text)
+    return {"draft": {**empty_draft(), "text": text}, "outcome": outcome}

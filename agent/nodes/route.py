@@ -1,4 +1,4 @@
-"""route: rules, the local classifier, a chat model; what is done with the question."""
+"""route: rules, the local classifier, a chat model; what is done with the question and its parts."""
 
 from __future__ import annotations
 
@@ -7,63 +7,123 @@ from typing import Any
 
 from langgraph.runtime import Runtime
 
+from agent import observability
 from agent.context import Context
-from agent.errors import ModelError
-from agent.nodes.common import after, budget_left, say
-from agent.routing import Decision, Question, Route
-from agent.state import State
+from agent.nodes.budget import Budget
+from agent.nodes.common import say, slots_of
+from agent.routing import Complete, Decision, Question, Route, parts_of
+from agent.state import Part, State
 from agent.tools import Tool, affinity, find_slots
 
-__all__ = ["describe", "expanded", "route"]
+__all__ = ["decide", "describe", "expanded", "part_of", "route"]
 
 SURE = 0.95  # above this a question is not read as a follow-up that it does not say it is
 
 
 async def route(state: State, runtime: Runtime[Context]) -> dict[str, Any]:
-    """Decide what is done with the question."""
+    """Decide what is done with the question; each part of a comparison is routed by itself."""
     context = runtime.context
-    resources = context.resources
-    usage = state["usage"]
+    budget = Budget(state, context)
+    complete = budget.completes(context.resources.models.get("router"))
+    decision = await decide(state["question"], state, context, complete)
+    alternative = state["alternative"]
+    if alternative is not None and decision.route["confidence"] < SURE:
+        other = await decide(alternative, state, context, complete)
+        if _answers(other.route) and other.route["confidence"] > decision.route["confidence"]:
+            decision = other
+    found, parts = await _parts(decision.route, state, context)
+    say(runtime, "route", route=found)
+    observability.note(
+        {"waypost.action": found["action"], "waypost.decided_by": found["decided_by"]}
+    )
+    return {
+        "route": found,
+        "talk": decision.talk,
+        "offered": list(decision.tools),
+        "question": found["question"],
+        "parts": parts,
+        "usage": budget.usage,
+    }
 
-    async def complete(prompt: str) -> str:
-        nonlocal usage
-        assert resources.router_model is not None
-        if not budget_left({**state, "usage": usage}, context):
-            raise ModelError("The turn's limit of model calls or tokens is reached.")
-        completion = await resources.router_model.complete(prompt)
-        usage = after(usage, completion)
-        return completion.text
+
+async def decide(
+    text: str, state: State, context: Context, complete: Complete | None = None
+) -> Decision:
+    """Route a question.
+
+    Args:
+        text: the question.
+        state: has the language of prompts.
+        context: has the router, and who asks.
+        complete: sends a prompt to the router's chat model; None to ask none.
+    """
+    resources = context.resources
 
     async def known(text: str) -> Question:
         return await describe(text, context)
 
     router = await resources.router()
-    escalate = resources.router_model is not None and budget_left(state, context)
+    return await router.route(
+        text,
+        known,
+        visible=lambda target: resources.sees(target, context.principal),
+        complete=complete,
+        language=state["language"],
+    )
 
-    async def decide(text: str) -> Decision:
-        return await router.route(
-            text,
-            known,
-            visible=lambda target: resources.sees(target, context.principal),
-            complete=complete if escalate else None,
-            language=state["language"],
-        )
 
-    decision = await decide(state["question"])
-    alternative = state["alternative"]
-    if alternative is not None and decision.route["confidence"] < SURE:
-        other = await decide(alternative)
-        if _answers(other.route) and other.route["confidence"] > decision.route["confidence"]:
-            decision = other
-    found = decision.route
-    say(runtime, "route", route=found)
+async def part_of(route: Route, context: Context, *, of: int) -> Part:
+    """Return a routed question as a part of a turn.
+
+    Args:
+        route: of the question.
+        context: has the documents' words.
+        of: the position of the part that it rewords, or its own.
+    """
     return {
-        "route": found,
-        "talk": decision.talk,
-        "question": found["question"],
-        "query": await _query(found["question"], context),
-        "searched": [index["name"] for index in found["indexes"]],
-        "usage": usage,
+        "question": route["question"],
+        "query": await _query(route["question"], context),
+        "indexes": {one["name"]: one["confidence"] for one in route["indexes"]},
+        "tools": route["tools"],
+        "of": of,
+        "prior": route["confidence"],
+        "lost": route["decided_by"] == "fallback",
+    }
+
+
+async def _parts(whole: Route, state: State, context: Context) -> tuple[Route, list[Part]]:
+    """Return a question's parts, each with its own route, and the route of them all."""
+    if whole["action"] not in {"search", "act"}:
+        return whole, []
+    texts = parts_of(whole["question"], slots_of(context.resources))
+    if len(texts) < 2:
+        return whole, [await part_of(whole, context, of=0)]
+    parts: list[Part] = []
+    for position, text in enumerate(texts):
+        own = whole
+        if whole["decided_by"] != "rule":
+            own = (await decide(text, state, context)).route
+        chosen = own if _answers(own) else whole  # half a sentence may say too little by itself
+        parts.append(await part_of({**chosen, "question": text}, context, of=position))
+    return _together(whole, parts), parts
+
+
+def _together(whole: Route, parts: Sequence[Part]) -> Route:
+    """Return the route of a question that is done in parts."""
+    weights: dict[str, float] = {}
+    for part in parts:
+        for name, weight in part["indexes"].items():
+            weights[name] = max(weight, weights.get(name, 0.0))
+    tools = list(dict.fromkeys(name for part in parts for name in part["tools"]))
+    return {
+        **whole,
+        "action": "act" if tools else "search",
+        "indexes": [
+            {"name": name, "confidence": weight}
+            for name, weight in sorted(weights.items(), key=lambda one: -one[1])
+        ],
+        "tools": tools,
+        "reason": f"{whole['reason']}; asked in {len(parts)} parts",
     }
 
 

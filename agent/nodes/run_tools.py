@@ -7,41 +7,44 @@ from typing import Any
 
 from langgraph.runtime import Runtime
 
-from agent import observability
 from agent.context import Context
 from agent.nodes.common import say, words
-from agent.observability import STAGE_FAILED
 from agent.state import State
-from agent.tools import ToolCall, ToolPlan
+from agent.tools import ToolCall, ToolPlan, run_call
 
 __all__ = ["run_tools"]
 
 
 async def run_tools(state: State, runtime: Runtime[Context]) -> dict[str, Any]:
     """Run the planned calls side by side."""
-    calls = await asyncio.gather(*(_run(plan, state, runtime) for plan in state["plans"]))
+    calls = await asyncio.gather(
+        *(_run(plan, position, state, runtime) for position, plan in enumerate(state["plans"]))
+    )
     for call in calls:
         say(runtime, "tool", call=call)
-    return {"tool_calls": list(calls)}
+    return {
+        "tool_calls": [*state["tool_calls"], *calls],
+        "plans": [],
+        "rounds": state["rounds"] + 1,
+    }
 
 
-async def _run(plan: ToolPlan, state: State, runtime: Runtime[Context]) -> ToolCall:
-    context = runtime.context
-    tool = context.resources.tools[plan["name"]]
-    texts = words(state)
-    if not tool.allows(context.principal):
-        return _failed(plan, texts["tool_denied"].format(tool=tool.name))
-    try:
-        result = await asyncio.wait_for(tool.run(plan["args"], context.principal), tool.timeout)
-    except TimeoutError:
-        error = f"{tool.timeout:g} s"
-    except Exception as raised:  # a project's tool may raise anything; the person is told
-        error = f"{type(raised).__name__}: {raised}"
-    else:
-        return {"name": plan["name"], "args": plan["args"], "result": result}
-    observability.warning(STAGE_FAILED, stage="tool", tool=tool.name)
-    return _failed(plan, texts["tool_failed"].format(tool=tool.name, error=error))
+async def _run(plan: ToolPlan, position: int, state: State, runtime: Runtime[Context]) -> ToolCall:
+    if "rejected" in plan:
+        return _done(plan, {"rejected": plan["rejected"]})
+    resources = runtime.context.resources
+    tool = resources.tools.get(plan["name"])
+    if tool is None:
+        return _done(plan, {"error": words(state)["tool_unknown"].format(tool=plan["name"])})
+    return await run_call(
+        tool,
+        plan["args"],
+        principal=runtime.context.principal,
+        key=f"{state['turn']}/{state['rounds']}/{position}",
+        ledger=resources.ledger,
+        language=state["language"],
+    )
 
 
-def _failed(plan: ToolPlan, message: str) -> ToolCall:
-    return {"name": plan["name"], "args": plan["args"], "result": {"error": message}}
+def _done(plan: ToolPlan, result: dict[str, Any]) -> ToolCall:
+    return {"name": plan["name"], "args": plan["args"], "result": result}

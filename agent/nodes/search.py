@@ -1,4 +1,4 @@
-"""search: one index; the graph runs it once for each index of the route, in parallel."""
+"""search: one index for one part; the graph runs it for each of them, in parallel."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from typing import Any
 
 from langgraph.runtime import Runtime
 
+from agent import observability
 from agent.context import Context
 from agent.state import Found, SearchTask
 
@@ -17,7 +18,13 @@ async def search(task: SearchTask, runtime: Runtime[Context]) -> dict[str, Any]:
     context = runtime.context
     index = context.resources.registry.index(task["index"])
     passages = await index.search(task["question"], principal=context.principal)
+    observability.note({"waypost.index": task["index"], "waypost.passages": len(passages)})
     for passage in passages:
         passage["context"] = []  # nothing after this reads it, and every checkpoint would keep it
-    found: Found = {"index": task["index"], "weight": task["weight"], "passages": passages}
+    found: Found = {
+        "part": task["part"],
+        "index": task["index"],
+        "weight": task["weight"],
+        "passages": passages,
+    }
     return {"found": [found]}

@@ -1,71 +1,136 @@
-"""verify: check the draft against what it cites, and assemble the answer."""
+"""verify: keep the citations that stand, say how far the answer can be relied on, and assemble it."""
 
 from __future__ import annotations
 
+import re
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from langgraph.runtime import Runtime
 
-from agent.answering import verified
+from agent import observability
+from agent.answering import Citation, Verifier, sources_of, supports
+from agent.answering.formats import Plain, Result, written
 from agent.context import Context
-from agent.nodes.common import say
-from agent.nodes.respond import result_text
+from agent.models import Message
+from agent.nodes.budget import Budget, added, no_usage
+from agent.nodes.common import answer_id, say, tell
 from agent.state import Answer, Previous, State
+from indexes.types import LocatedPassage
 
 __all__ = ["verify"]
 
+_MARKER = re.compile(r"\[(\d{1,3})\]")
+
 
 async def verify(state: State, runtime: Runtime[Context]) -> dict[str, Any]:
-    """Remove what is not supported, and write the answer, the message and the thread's memory."""
-    outcome = state["outcome"]
-    results = [result_text(call) for call in state["tool_calls"] if not _failed(call["result"])]
-    verdict = verified(state["draft"], state["passages"], results)
+    """Write the answer, the message and the thread's memory."""
+    outcome, draft = state["outcome"], state["draft"]
     backed = outcome in {"search", "act"}
-    grounded = backed and verdict.grounded
-    citations = verdict.draft["citations"] if backed else []
-    for citation in citations:
+    standing = [one for one in draft["citations"] if _stands(one, state)] if backed else []
+    gone = {one["marker"] for one in draft["citations"]} - {one["marker"] for one in standing}
+    text = _MARKER.sub(lambda m: "" if int(m[1]) in gone else m[0], draft["text"])
+    grounded = backed and draft["grounded"] and not gone
+    confidence = _confidence(state, grounded=grounded)
+    budget = Budget(state, runtime.context)
+    result = Result(
+        state["question"], text, outcome, standing, confidence, grounded, state["language"]
+    )
+    text = await _formatted(result, state, runtime, budget)
+    for citation in standing:
         say(runtime, "citation", citation=citation)
     answer: Answer = {
-        "answer": verdict.draft["text"],
+        "answer": text,
         "action": outcome,
         "route": state["route"],
-        "citations": citations,
+        "citations": standing,
         "tool_calls": state["tool_calls"],
         "grounded": grounded,
-        "confidence": _confidence(state, grounded=grounded),
+        "confidence": confidence,
         "pending": None,
         "limit": state["limit"],
         "thread_id": "",
-        "usage": state["usage"],
+        "usage": budget.usage,
         "timings_ms": dict(state["timings"]),
-    }
-    unfinished = outcome in {"clarify", "abstain"} and state["plans"] and not state["tool_calls"]
-    open_call = state["plans"][0] if unfinished else None
-    previous: Previous = {
-        "question": state["question"],
-        "topic": state["topic"],
-        "open_call": open_call,
     }
     message = {
         "role": "assistant",
-        "content": verdict.draft["text"],
-        "additional_kwargs": {"citations": citations, "action": outcome},
+        "id": answer_id(state),
+        "content": text,
+        "additional_kwargs": {"citations": standing, "action": outcome},
     }
+    observability.question_finished(answer, text=runtime.context.resources.settings.log.text)
+    observability.note(
+        {
+            "waypost.outcome": outcome,
+            "waypost.grounded": grounded,
+            "waypost.limit": state["limit"] or "",
+        }
+    )
     return {
         "answer": answer,
         "messages": [message],
+        "usage": budget.usage,
+        "spent": added(state.get("spent") or no_usage(), budget.usage),
         # small talk does not end a topic, nor begin one
-        "previous": state.get("previous") if state["talk"] is not None else previous,
+        "previous": state.get("previous") if state["talk"] is not None else _previous(state),
     }
 
 
-def _failed(result: Any) -> bool:
-    return isinstance(result, dict) and "error" in result
+async def _formatted(
+    result: Result, state: State, runtime: Runtime[Context], budget: Budget
+) -> str:
+    """Return the answer in the project's form; a form other than plain text is told only now."""
+    resources = runtime.context.resources
+    if isinstance(resources.form, Plain):
+        return result.text
+    model = None if budget.reached else resources.models.get("answerer")
+    sources = sources_of(state["passages"], state["tool_calls"])
+    verifier = Verifier(sources, result.question)
+
+    async def ask(messages: Sequence[Message], schema: Mapping[str, Any]) -> str:
+        assert model is not None
+        return (await budget.ask(model, messages, schema=schema)).text
+
+    text = await written(
+        resources.form,
+        result,
+        sources,
+        ask=ask if model is not None else None,
+        supported=lambda text: supports(verifier, text),
+        room=min(model.input_tokens, budget.tokens * 3 // 4) if model is not None else 0,
+        count=model.count if model is not None else len,
+        prompts=resources.prompts,
+    )
+    tell(state, runtime, text, whole=True)
+    return text
+
+
+def _previous(state: State) -> Previous:
+    unfinished = state["outcome"] in {"clarify", "abstain"} and not state["tool_calls"]
+    return {
+        "question": state["question"],
+        "topic": state["topic"],
+        "open_call": state["plans"][0] if unfinished and state["plans"] else None,
+    }
+
+
+def _stands(citation: Citation, state: State) -> bool:
+    """Say whether a quotation is in the passages of its document, or is a tool's result of this turn."""
+    if not citation["index"]:
+        return bool(state["tool_calls"])
+    passages: Sequence[LocatedPassage] = state["passages"]
+    return any(
+        citation["text"] in passage["text"]
+        for passage in passages
+        if passage["document"] == citation["document"] and passage["index"] == citation["index"]
+    )
 
 
 def _confidence(state: State, *, grounded: bool) -> float:
-    """Return how much the answer can be relied on: the route's confidence and the evidence's share."""
+    """Return how far to rely on the answer: the route's confidence, the evidence's and the claims' support."""
     if state["outcome"] == "search":
-        support = state["judgement"]["score"] if grounded else 0.5 * state["judgement"]["score"]
+        support = state["judgement"]["score"] * state["draft"]["support"]
+        support = support if grounded else 0.5 * support
         return round(support * (0.5 + 0.5 * state["route"]["confidence"]), 4)
     return round(state["route"]["confidence"], 4)

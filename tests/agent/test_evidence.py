@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import time
 from typing import Any
 
 import pytest
@@ -177,11 +178,14 @@ async def test_an_unusual_word_weighs_no_more_than_the_words_of_a_small_index(
         await waypost.registry.sync()
         question = "婚假的邮费怎么申请？"
         found = await waypost.registry.index("leave").search(question, principal=None)
+        part = {"question": question, "query": question, "of": 0, "prior": 0.9, "lost": False}
         state: Any = {
-            "query": question,
-            "found": [{"index": "leave", "weight": 1.0, "passages": found}],
-            "route": {"decided_by": "classifier", "confidence": 0.9},
+            "parts": [part],
+            "found": [{"part": 0, "index": "leave", "weight": 1.0, "passages": found}],
+            "denied": [],
+            "deadline": time.time() + 60,
+            "usage": {"model_calls": 0, "input_tokens": 0, "output_tokens": 0},
         }
         runtime = Runtime(context=Context(waypost._resources))
-        weights = (await judge(state, runtime))["judgement"]["weights"]
+        weights = (await judge(state, runtime))["judgement"]["parts"][0]["weights"]
     assert 0 < weights["邮费"] <= weights["婚假"]

@@ -49,7 +49,9 @@ def routed(resources: Resources, model: Endpoint, monkeypatch: pytest.MonkeyPatc
     monkeypatch.setenv("OPENAI_API_KEY", "none")
     model.reply, model.status = REWRITTEN, 200
     model.requests.clear()
-    return replace(resources, router_model=make_chat_model("openai:test", internal=True))
+    chat = make_chat_model(["openai:test"])
+    assert chat is not None
+    return replace(resources, models={"rewriter": chat})
 
 
 async def prepared(
@@ -131,7 +133,7 @@ async def test_a_failing_model_leaves_the_local_reading(
     model.status = 400
     with caplog.at_level(logging.WARNING):
         update = await prepared(routed, UNSURE)
-    assert (update["question"], update["usage"]["model_calls"]) == (LOCAL, 0)
+    assert (update["question"], update["usage"]["model_calls"]) == (LOCAL, 1)
     assert "stage.failed" in caplog.text
     assert "gaskets" not in caplog.text
 

@@ -8,67 +8,19 @@ from typing import Any
 
 import pytest
 import pytest_asyncio
-from langchain_core.callbacks import CallbackManagerForLLMRun
-from langchain_core.language_models import BaseChatModel
-from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage
-from langchain_core.messages.ai import UsageMetadata
-from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResult
 
 from agent import Answer, Waypost
 from agent.errors import ConfigurationError, EmbeddingError, ModelError
-from agent.models import ChatModel, make_chat_model
+from agent.models import make_chat_model
 from indexes import Registry
 from tests.agent.endpoint import Endpoint, endpoint
+from tests.agent.scripted import Calls, Scripted, scripted
 from tests.agent.tiny import write_tiny_project
 
 MakeProject = Callable[..., Path]
 QUESTION = "How often is the bearing lubricated?"
 UNSURE = "pump holidays"  # the classifier finds no target likely enough
 EXTRACT = "every 500 hours with 40 g of lithium grease. [1]"
-
-
-class Scripted(BaseChatModel):
-    """A chat model that streams prepared replies, and remembers what it was asked.
-
-    An empty list of replies means that the endpoint fails.
-    """
-
-    replies: list[str]
-    prompts: list[str]
-    fail_after: int | None = None
-
-    @property
-    def _llm_type(self) -> str:
-        return "scripted"
-
-    def _generate(
-        self,
-        messages: list[BaseMessage],
-        stop: list[str] | None = None,
-        run_manager: CallbackManagerForLLMRun | None = None,
-        **kwargs: Any,
-    ) -> ChatResult:
-        text = "".join(str(c.message.content) for c in self._stream(messages))
-        return ChatResult(generations=[ChatGeneration(message=AIMessage(text))])
-
-    def _stream(
-        self,
-        messages: list[BaseMessage],
-        stop: list[str] | None = None,
-        run_manager: CallbackManagerForLLMRun | None = None,
-        **kwargs: Any,
-    ) -> Iterator[ChatGenerationChunk]:
-        self.prompts.append(str(messages[-1].content))
-        if not self.replies:
-            raise ConnectionError("unreachable")
-        reply = self.replies.pop(0)
-        for start in range(0, max(len(reply), 1), 5):
-            if self.fail_after is not None and start >= self.fail_after:
-                raise ConnectionError("cut off")
-            piece = AIMessageChunk(content=reply[start : start + 5])
-            yield ChatGenerationChunk(message=piece)
-        usage = UsageMetadata(input_tokens=100, output_tokens=7, total_tokens=107)
-        yield ChatGenerationChunk(message=AIMessageChunk(content="", usage_metadata=usage))
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
@@ -83,17 +35,17 @@ async def waypost(
         yield opened
 
 
-def answering(waypost: Waypost, *replies: str, fail_after: int | None = None) -> Scripted:
+def answering(waypost: Waypost, *replies: str | Calls, fail_after: int | None = None) -> Scripted:
     """Let a scripted model write the answers."""
-    model = Scripted(replies=list(replies), prompts=[], fail_after=fail_after)
-    waypost.with_models(answerer=ChatModel("scripted", lambda: model, internal=False))
+    model, chat = scripted(*replies, fail_after=fail_after)
+    waypost.with_models({"answerer": chat})
     return model
 
 
 def routing(waypost: Waypost, *replies: str) -> Scripted:
     """Let a scripted model decide where the classifier is unsure."""
-    model = Scripted(replies=list(replies), prompts=[])
-    waypost.with_models(router=ChatModel("scripted", lambda: model, internal=True))
+    model, chat = scripted(*replies)
+    waypost.with_models({"router": chat})
     return model
 
 
@@ -111,11 +63,12 @@ async def test_answer_gets_citations(waypost: Waypost) -> None:
 
 
 async def test_answer_is_streamed(waypost: Waypost) -> None:
-    """The model's tokens reach the reader one by one, and together are the answer."""
-    answering(waypost, "It is lubricated every 500 hours [1].")
+    """The sentences reach the reader one by one, and together are the answer."""
+    reply = "It is lubricated every 500 hours [1]. That takes 40 g of lithium grease [1]."
+    answering(waypost, reply)
     tokens = [e["text"] async for e in waypost.stream(QUESTION) if e["type"] == "token"]
-    assert len(tokens) > 3
-    assert "".join(tokens) == "It is lubricated every 500 hours [1]."
+    assert len(tokens) == 2
+    assert "".join(tokens) == reply
 
 
 @pytest.mark.parametrize(
@@ -140,22 +93,44 @@ async def test_no_answer_abstains(waypost: Waypost, reply: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("reply", "shown"),
+    [
+        ("It is lubricated every 500 hours.", "It is lubricated every 500 hours [1]."),
+        ("It is lubricated every 500 hours 【1】.", "It is lubricated every 500 hours [1]."),
+        (
+            "It takes 55 g of grease [1]. It is lubricated every 500 hours [1].",
+            "It is lubricated every 500 hours [1].",
+        ),
+    ],
+)
+async def test_what_is_wrong_with_a_sentence_is_mended(
+    waypost: Waypost, reply: str, shown: str
+) -> None:
+    """A missing or wrong marker is put right, and a sentence that no source supports is left out."""
+    answering(waypost, reply)
+    found = [event async for event in waypost.stream(QUESTION)]
+    answer = found[-1]["answer"]
+    assert (answer["answer"], answer["grounded"]) == (shown, True)
+    assert "".join(e["text"] for e in found if e["type"] == "token").strip() == shown
+
+
+@pytest.mark.parametrize(
     "reply",
     [
         "It is lubricated every 700 hours [1].",
-        "It is lubricated every 500 hours.",
         "It is lubricated every 500 hours [9].",
         "It is lubricated every 500 hours [1] with 55 g [1].",
         "每700小时润滑一次 [1]。",
         "Ask again tomorrow.",
     ],
 )
-async def test_what_is_not_supported_is_not_grounded(waypost: Waypost, reply: str) -> None:
-    """An invented number and a claim without its source are not passed off as grounded."""
+async def test_an_answer_without_support_is_not_shown(waypost: Waypost, reply: str) -> None:
+    """Where nothing of what the model says stands, the passages are quoted instead."""
     answering(waypost, reply)
-    answer = await waypost.ask(QUESTION)
-    assert not answer["grounded"]
-    assert "[9]" not in answer["answer"]
+    found = [event async for event in waypost.stream(QUESTION)]
+    assert reply not in "".join(e["text"] for e in found if e["type"] == "token")
+    assert found[-1]["answer"]["answer"].endswith(EXTRACT)
+    assert found[-1]["answer"]["usage"]["model_calls"] == 1
 
 
 @pytest.mark.parametrize("fail_after", [None, 10])
@@ -169,9 +144,9 @@ async def test_failing_answerer(waypost: Waypost, fail_after: int | None) -> Non
 
 
 async def test_small_talk_asks_no_model(waypost: Waypost) -> None:
-    """Courtesies, refusals and calls for missing arguments cost nothing."""
+    """Courtesies and refusals cost nothing."""
     model = answering(waypost, "never")
-    for question in ("Hello", "What is the capital of France?", "产假有多少天？", "Order seals"):
+    for question in ("Hello", "What is the capital of France?", "产假有多少天？"):
         assert (await waypost.ask(question))["usage"]["model_calls"] == 0
     assert model.prompts == []
 
@@ -180,8 +155,9 @@ async def test_model_words_a_result(waypost: Waypost) -> None:
     """A tool's result is worded by the model, whose numbers must stand in it."""
     answering(waypost, "There are 2 documents.", "There are 9 documents.")
     answers = [await waypost.ask("Which documents do you have?") for _ in range(2)]
-    assert [answer["grounded"] for answer in answers] == [True, False]
-    assert answers[0]["answer"] == "There are 2 documents."
+    assert [answer["grounded"] for answer in answers] == [True, True]
+    assert answers[0]["answer"] == "There are 2 documents [1]."
+    assert "9 documents" not in answers[1]["answer"]
 
 
 async def test_sources_are_data(waypost: Waypost) -> None:
@@ -191,7 +167,7 @@ async def test_sources_are_data(waypost: Waypost) -> None:
     [prompt] = model.prompts
     inside = prompt[prompt.index("<sources>") : prompt.index("</sources>")]
     assert "every 500 hours" in inside
-    assert "never follow" in prompt[: prompt.index("<sources>")]
+    assert "Never follow" in prompt[: prompt.index("<sources>")]
 
 
 @pytest.mark.parametrize(
@@ -256,7 +232,7 @@ async def test_failing_router(waypost: Waypost) -> None:
     """An endpoint that is down is named in the reason, and the question is still answered."""
     routing(waypost)
     answer = await waypost.ask(UNSURE)
-    assert "model stage failed (The chat model 'scripted' failed" in answer["route"]["reason"]
+    assert "model stage failed (No chat model replied: 'scripted'" in answer["route"]["reason"]
     assert answer["answer"]
 
 
@@ -266,18 +242,15 @@ async def test_limits_of_models(tiny_project: MakeProject, limit: str) -> None:
     project = tiny_project(("[routing]", f"[limits]\n{limit}\n\n[routing]"))
     async with Waypost.open(project, persistent=False) as waypost:
         await waypost.ingest()
-        answer_model = Scripted(replies=["It is lubricated every 500 hours [1]."] * 2, prompts=[])
-        router_model = Scripted(replies=['{"targets": ["manual"], "reason": "pump"}'], prompts=[])
-        waypost.with_models(
-            answerer=ChatModel("a", lambda: answer_model, internal=False),
-            router=ChatModel("r", lambda: router_model, internal=True),
-        )
+        answer_model, answer_chat = scripted(*["It is lubricated every 500 hours [1]."] * 2)
+        router_model, router_chat = scripted('{"targets": ["manual"], "reason": "pump"}')
+        waypost.with_models({"answerer": answer_chat, "router": router_chat})
         answer = await waypost.ask(QUESTION)
-        if limit.startswith("tokens"):
-            assert (answer["limit"], answer["usage"]["model_calls"]) == (None, 1)
-        else:
-            assert (answer["limit"], answer_model.prompts) == ("model_calls", [])
-            assert answer["answer"].endswith(EXTRACT)
+        name = limit.partition(" ")[0]
+        assert (answer["limit"], answer_model.prompts) == (name, [])
+        assert EXTRACT in answer["answer"]
+        assert name in answer["answer"]
+        if name == "model_calls":
             assert (await waypost.ask(UNSURE))["route"]["decided_by"] != "model"
             assert router_model.prompts == []
 
@@ -287,14 +260,9 @@ async def test_one_call_is_one_call(tiny_project: MakeProject) -> None:
     project = tiny_project(("[routing]", "[limits]\nmodel_calls = 1\n\n[routing]"))
     async with Waypost.open(project, persistent=False) as waypost:
         await waypost.ingest()
-        answer_model = Scripted(replies=["never"], prompts=[])
-        router_model = Scripted(
-            replies=['{"targets": ["list_documents"], "reason": "x"}'], prompts=[]
-        )
-        waypost.with_models(
-            answerer=ChatModel("a", lambda: answer_model, internal=False),
-            router=ChatModel("r", lambda: router_model, internal=True),
-        )
+        answer_model, answer_chat = scripted("never")
+        _, router_chat = scripted('{"targets": ["list_documents"], "reason": "x"}')
+        waypost.with_models({"answerer": answer_chat, "router": router_chat})
         answer = await waypost.ask(UNSURE)
         assert (answer["limit"], answer["usage"]["model_calls"]) == ("model_calls", 1)
         assert answer["action"] == "act"
@@ -316,7 +284,7 @@ async def test_model_answers_what_is_outside(tiny_project: MakeProject) -> None:
 def test_unknown_models(name: str) -> None:
     """A model that is named wrongly is refused with how to write it."""
     with pytest.raises(ConfigurationError, match="openai:<model>"):
-        make_chat_model(name, internal=False)
+        make_chat_model([name])
 
 
 @pytest.fixture
@@ -373,13 +341,13 @@ async def test_broken_chat_endpoint(
 async def test_errors_of_a_chat_endpoint(remote: Endpoint) -> None:
     """What a model raises is one error, with what to check and without the key."""
     remote.status = 401
-    model = make_chat_model("openai:test", internal=False)
+    model = make_chat_model(["openai:test"])
     assert model is not None
     with pytest.raises(ModelError) as caught:
         await model.complete("Hello")
     assert "'test'" in caught.value.message
     assert "OPENAI_API_KEY" in caught.value.fix
-    assert caught.value.retryable
+    assert not caught.value.retryable
 
 
 async def test_embedding_endpoint(remote: Endpoint, tiny_project: MakeProject) -> None:

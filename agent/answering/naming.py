@@ -1,0 +1,86 @@
+"""Names in a claim: words of Latin letters and Chinese ones that no sentence's beginning explains."""
+
+from __future__ import annotations
+
+import re
+
+from agent.answering.units import UNITS
+from indexes.text import CJK, names
+
+__all__ = ["chinese_names", "latin_names"]
+
+_WORD = re.compile(r"[A-Za-zÀ-ɏ][A-Za-zÀ-ɏ0-9'’&-]*")
+_ORGANISATION = re.compile(
+    rf"(?:(?![的由向和与及或在是为经对从到了将被把给])[{CJK}]){{1,12}}?(?:有限责任公司|有限公司|公司|集团|管理局|局(?![部面限势域])|委员会|管委会|研究院|设计院|研究所"
+    r"|大学|医院|法院|银行(?![卡存账保转贷])|协会|事务所|监理部|项目部|基金会|出版社)"
+)
+_STARTERS = frozenset(
+    "the a an in on at for from by with as of to under during after before when while where if although though because since "
+    "however therefore thus moreover furthermore additionally also finally first second third both all each every no not any "
+    "this that these those it they he she we you i its their there here yes according based per about between within without "
+    "regarding overall note please contact see only such other another some most many must should can may will would".split()
+)
+_DAYS = frozenset(
+    "monday tuesday wednesday thursday friday saturday sunday english chinese i ok faq".split()
+)
+
+
+def latin_names(text: str) -> list[str]:
+    """Return the words with a capital letter that no sentence's beginning explains."""
+    found = []
+    chinese = re.search(f"[{CJK}]", text) is not None
+    previous_end, previous = 0, ""
+    matches = list(_WORD.finditer(text))
+    for i, match in enumerate(matches):
+        word = match.group().rstrip("'’-").removesuffix("'s").removesuffix("’s")
+        between = text[previous_end : match.start()]
+        opens = i == 0 or any(sign in between for sign in '.:;!?•*|>#\n"“(')
+        previous_end = match.end()
+        previous, last = word, previous
+        if len(word) < 2 or not any(map(str.isupper, word)):
+            continue
+        low = word.lower()
+        if low in UNITS or low in _DAYS or low in _STARTERS:
+            continue
+        acronym = len(word) >= 2 and sum(map(str.isupper, word)) >= 2
+        followed = (
+            i + 1 < len(matches)
+            and text[match.end() : matches[i + 1].start()].strip() in {"", "&"}
+            and matches[i + 1].group()[0].isupper()
+        )
+        if opens and not acronym and not followed and not chinese:
+            continue
+        if opens and not acronym and last == "" and low.endswith("ly"):
+            continue
+        found.append(word)
+    return found
+
+
+def chinese_names(text: str) -> list[str]:
+    """Return Chinese proper names: what the tagger takes for one, and organisations."""
+    if re.search(f"[{CJK}]", text) is None:
+        return []
+    found = []
+    for name in names(text):
+        if len(name) > 1 and _ALL_CJK.fullmatch(name) and not _NO_NAME.search(name):
+            place = text.find(name)
+            person = len(name) <= 3 and name[0] in _SURNAMES
+            if (
+                not person
+                or _ROLE.search(text[max(0, place - 4) : place])
+                or _ACTS.match(text, place + len(name))
+            ):
+                found.append(name)
+    return [*found, *_ORGANISATION.findall(text), *_PERSON.findall(text)]
+
+
+_SURNAMES = "王李张刘陈杨黄赵吴周徐孙马朱胡郭何高林罗郑梁谢宋唐许韩冯邓曹彭曾肖田董袁潘于蒋蔡余杜叶程苏魏吕丁任沈姚卢姜崔钟谭陆汪范金石廖贾夏韦付方白邹孟熊秦邱江尹薛闫段雷侯龙史陶黎贺顾毛郝龚邵万钱严覃武戴莫孔向汤"
+_NO_NAME = re.compile(r"^(?:中国|我国|国内|国家|全国|本市|全市)$")
+_ROLE = re.compile(r"(?:[为是由叫和、，,：:经长]|经理|主任|人|员|师|总监|总工)$")
+_ACTS = re.compile(r"\s*(?:负责|担任|签|主持|批准|说|表示|任|先生|女士|同志|审核)")
+_PERSON = re.compile(
+    rf"(?:人|经理|主任|市长|局长|处长|院长|所长|部长|董事长|员|总监|总工|工程师|医师|代表)(?:[为是由叫]|[:：])?\s*([{_SURNAMES}][{CJK}]{{1,2}})(?=[，。、；,;\s（(|\[]|$|负责|担任|签|批准|审核)"
+)
+
+
+_ALL_CJK = re.compile(f"[{CJK}]+")
