@@ -12,9 +12,10 @@ if TYPE_CHECKING:
     from agent.app import Event, Waypost
     from agent.routing.types import Route
     from agent.state import Answer
+    from agent.sync import WaypostSync
     from indexes.types import Passage, Principal
 
-__all__ = ["Answer", "Event", "Passage", "Principal", "Route", "Waypost"]
+__all__ = ["Answer", "Event", "Passage", "Principal", "Route", "Waypost", "WaypostSync"]
 
 _HOMES = {
     "Answer": "agent.state",
@@ -23,6 +24,7 @@ _HOMES = {
     "Principal": "indexes.types",
     "Route": "agent.routing.types",
     "Waypost": "agent.app",
+    "WaypostSync": "agent.sync",
 }
 
 

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import time
 import uuid
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from contextlib import (
     AbstractAsyncContextManager,
-    AsyncExitStack,
     aclosing,
     asynccontextmanager,
 )
@@ -22,52 +20,38 @@ from langgraph.graph.state import CompiledStateGraph
 from langgraph.types import Command
 
 from agent import observability
-from agent.answering.formats import Result, load_format
-from agent.context import Context, Resources
-from agent.errors import ConfigurationError, ThreadError, WaypostError
+from agent.answering.formats import Result
+from agent.assembly import assemble
+from agent.context import Context
+from agent.errors import ThreadError
 from agent.graph import build_graph
-from agent.models import ChatModel, make_chat_model
+from agent.learning import Learner
+from agent.models import ChatModel
 from agent.nodes.approve import checked_decisions
 from agent.nodes.prepare import checked
 from agent.nodes.route import describe
-from agent.observability import LEARNING_FAILED
-from agent.routing import (
-    CORRECTIONS,
-    NONE,
-    Action,
-    Correction,
-    Corrections,
-    CorrectionsFile,
-    LocalClassifier,
-    Question,
-    Right,
-    Route,
-    Router,
-    Target,
-    spread,
-    talk_targets,
-)
-from agent.settings import ROLES, Role, Settings, load
+from agent.routing import Action, Correction, Question, Right, Route, Router
+from agent.settings import Role, Settings, load
 from agent.state import Answer, Outcome, Usage
-from agent.tools import Ledger, Tool, builtin_tools, load_tools, open_mcp
+from agent.threads import Threads, thread_key
+from agent.tools import Tool, as_tool, open_mcp
 from agent.turns import Turns
 from indexes import Passage, Principal, Registry, SyncReport
 from indexes.access import permits
 from indexes.ingest.estimate import Confirm
 from indexes.ingest.sync import Progress
 from indexes.text import language
-from prompts import PromptError, Prompts, texts
+from prompts import texts
 
 if TYPE_CHECKING:
-    from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
+    from langchain_core.language_models import BaseChatModel
+    from langchain_core.tools import BaseTool
+    from langgraph.checkpoint.base import BaseCheckpointSaver
 
 __all__ = ["Event", "Waypost"]
 
 RECURSION_LIMIT = 80
 GRACE = 5.0  # seconds after a turn's time in which its nodes end by themselves
-RETRY_LEARNING = 30.0  # seconds until corrections that could not be learned are tried again
-TITLES = 40  # how many titles and headings of an index the router learns from
-HEADINGS = 40
 
 
 class Event(TypedDict, total=False):
@@ -95,55 +79,42 @@ class Waypost:
         project: Path,
         settings: Settings,
         registry: Registry,
-        remote: Sequence[Tool] = (),
-        *,
-        persistent: bool,
+        tools: Sequence[Tool] = (),
+        threads: Threads | None = None,
     ) -> None:
         self.project = project
         self.settings = settings
         self.registry = registry
-        self._persistent = persistent
-        self._stack = AsyncExitStack()
-        self._router: Router | None = None
-        self._corrections = CorrectionsFile(project / CORRECTIONS)
-        self._learned = Corrections()  # what the router has learned from
-        self._learning: asyncio.Task[None] | None = None
-        self._graph: CompiledStateGraph[Any, Any, Any, Any] | None = None
-        self._saver: AsyncSqliteSaver | None = None
-        self._lock = asyncio.Lock()
-        self._fitting = asyncio.Lock()
+        self._threads = threads
         self._turns = Turns()
-        tools = [
-            *load_tools(project, settings.tool),
-            *builtin_tools(registry, settings.project.language),
-            *remote,
-        ]
-        names = [tool.name for tool in tools]
-        _check_names(settings, names)
-        _check_rules(settings, names)
-        self._resources = Resources(
-            settings=settings,
-            registry=registry,
-            router=self.router,
-            tools={tool.name: tool for tool in tools},
-            models=_models(settings),
-            prompts=_prompts(project),
-            form=load_format(settings.answer, project),
-            ledger=Ledger(project / settings.store.path / "calls.db"),
-        )
+        self._learner = Learner(project, lambda: self._resources)
+        self._resources = assemble(project, settings, registry, self._learner.router, tools)
+        self._persistent: CompiledStateGraph[Any, Any, Any, Any] | None = None
         self.graph = build_graph(self._resources).compile(name="waypost")
 
     @classmethod
     @asynccontextmanager
     async def open(
-        cls, project: str | Path, *, settings: Settings | None = None, persistent: bool = True
+        cls,
+        project: str | Path,
+        *,
+        settings: Settings | None = None,
+        persistent: bool = True,
+        checkpointer: BaseCheckpointSaver[str] | None = None,
+        models: Mapping[Role, BaseChatModel] | None = None,
+        tools: Sequence[BaseTool] = (),
     ) -> AsyncIterator[Self]:
         """Open a project; models are loaded and threads opened when first used.
 
         Args:
             project: the folder with waypost.toml.
             settings: what to use instead of reading that file.
-            persistent: keep threads in the project's state folder; else nothing is remembered.
+            persistent: keep threads, by default in the project's state folder; else nothing is remembered.
+            checkpointer: keeps the threads instead; whoever gives it closes it.
+            models: LangChain chat models by role (router, rewriter, judge, answerer) instead of those that
+                the settings name; a role that is left out is played locally.
+            tools: LangChain tools beside those of the settings, for everyone and without approval; one that
+                changes something belongs into a [[tool]] table.
 
         Raises:
             ConfigurationError: the folder, its settings or its tools are unusable.
@@ -151,16 +122,23 @@ class Waypost:
         """
         folder = Path(project)
         known = settings or load(folder)
+        threads = Threads(folder / known.store.path, checkpointer) if persistent else None
         async with Registry.open(folder, known) as registry, open_mcp(folder, known.tool) as remote:
-            waypost = cls(folder, known, registry, remote, persistent=persistent)
-            async with waypost._stack:
-                try:
-                    yield waypost
-                finally:
-                    await waypost._turns.end()
-                    await waypost._stop_learning()
-                    for model in set(waypost._resources.models.values()):
-                        await model.close()
+            waypost = cls(folder, known, registry, [*remote, *map(as_tool, tools)], threads)
+            if models is not None:
+                waypost.with_models({role: ChatModel.of(one) for role, one in models.items()})
+            try:
+                yield waypost
+            finally:
+                await waypost._close()
+
+    async def _close(self) -> None:
+        await self._turns.end()
+        await self._learner.stop()
+        for model in set(self._resources.models.values()):
+            await model.close()
+        if self._threads is not None:
+            await self._threads.close()
 
     def with_models(self, models: Mapping[Role, ChatModel]) -> None:
         """Use chat models that were made elsewhere; a role that is left out is played locally.
@@ -170,7 +148,7 @@ class Waypost:
         """
         self._resources = replace(self._resources, models=dict(models))
         self.graph = build_graph(self._resources).compile(name="waypost")
-        self._graph = None
+        self._persistent = None
 
     async def ingest(
         self,
@@ -186,7 +164,7 @@ class Waypost:
             confirm: asked before much is embedded over a network; without it nobody is.
         """
         report = await self.registry.sync(only, progress, confirm)
-        await self._learn()
+        await self._learner.learn()
         return report
 
     async def watch(
@@ -203,116 +181,12 @@ class Waypost:
         """
         async with aclosing(self.registry.watch(progress, confirm)) as reports:
             async for report in reports:
-                await self._learn()
+                await self._learner.learn()
                 yield report
 
-    async def _learn(self) -> None:
-        async with self._fitting:  # one after the other, so that the last one knows the most
-            made, learned = await self._make_router()
-            self._router, self._learned = made, learned  # until then the one before it answers
-
-    async def _learn_corrections(self) -> None:
-        try:
-            await self._learn()
-        except Exception as error:  # nobody awaits this; the router of before goes on answering
-            code = error.code if isinstance(error, WaypostError) else type(error).__name__
-            observability.warning(LEARNING_FAILED, error=code)
-            await asyncio.sleep(RETRY_LEARNING)
-
-    async def _stop_learning(self) -> None:
-        if self._learning is not None:
-            self._learning.cancel()
-            await asyncio.gather(self._learning, return_exceptions=True)
-
     async def router(self) -> Router:
-        """Return the router, fitted on the project's examples and corrections.
-
-        A correction decides its own question at once; the router learns from it meanwhile.
-        """
-        if self._router is None:
-            async with self._lock:
-                if self._router is None:
-                    await self._learn()
-        elif (self._learning is None or self._learning.done()) and await asyncio.to_thread(
-            self._corrections.current
-        ) is not self._learned:
-            self._learning = asyncio.create_task(self._learn_corrections())
-        assert self._router is not None
-        return self._router
-
-    async def _make_router(self) -> tuple[Router, Corrections]:
-        corrections = await asyncio.to_thread(self._corrections.current)
-        classifier = LocalClassifier(
-            await self._targets(corrections),
-            [
-                *self.settings.routing.none,
-                *await asyncio.to_thread(self._lines, self.settings.routing.none_file, "none_file"),
-                *corrections.none(),
-            ],
-            self.registry.embedder(self.settings.routing.embedding),
-            self.project / self.settings.store.path / "cache" / "router.npz",
-        )
-        await classifier.fit(self._describe_for_fitting)
-        router = Router(
-            classifier,
-            self.settings.routing,
-            lambda question: self._corrections.current().match(question),
-            prompts=self._resources.prompts,
-        )
-        return router, corrections
-
-    async def _describe_for_fitting(self, text: str) -> Question:
-        return await describe(text, Context(self._resources), unrestricted=True)
-
-    async def _targets(self, corrections: Corrections) -> list[Target]:
-        corrected = corrections.examples()
-        # Only public titles: a route's probabilities must not tell of documents one may not see.
-        outlines = await self.registry.outlines(principal=None)
-        indexes = [
-            Target(
-                name=index.name,
-                kind="index",
-                title=index.label,
-                description=index.description,
-                examples=(
-                    *index.examples,
-                    *await asyncio.to_thread(self._lines, index.examples_file, "examples_file"),
-                ),
-                corrected=tuple(corrected.get(index.name, ())),
-                phrases=(
-                    *spread(outlines[index.name].titles, TITLES),
-                    *spread(outlines[index.name].headings, HEADINGS),
-                ),
-            )
-            for index in self.settings.index
-        ]
-        tools = [
-            Target(
-                tool.name,
-                "tool",
-                tool.name,
-                tool.description,
-                tuple(tool.examples),
-                corrected=tuple(corrected.get(tool.name, ())),
-            )
-            for tool in self._resources.tools.values()
-        ]
-        return [*indexes, *tools, *talk_targets()]
-
-    def _lines(self, file: str, key: str) -> list[str]:
-        if not file:
-            return []
-        try:
-            text = (self.project / file).read_text(encoding="utf-8-sig")
-        except OSError as error:
-            raise ConfigurationError(
-                f"{key} = {file!r} cannot be read: {error.strerror}.", fix="correct the path."
-            ) from error
-        except UnicodeDecodeError as error:
-            raise ConfigurationError(
-                f"{key} = {file!r} is not in UTF-8.", fix="save it as UTF-8."
-            ) from error
-        return [line.strip() for line in text.splitlines() if line.strip()]
+        """Return the router, fitted on the project's examples and corrections."""
+        return await self._learner.router()
 
     async def route(self, question: str, *, principal: Principal | None = None) -> Route:
         """Return what would be done with a question, without doing it.
@@ -326,7 +200,7 @@ class Waypost:
         async def known(text: str) -> Question:
             return await describe(text, context)
 
-        router = await self.router()
+        router = await self._learner.router()
         decision = await router.route(
             text, known, visible=lambda target: self._resources.sees(target, principal)
         )
@@ -364,7 +238,7 @@ class Waypost:
                 [one.name for one in self.tools.values() if one.allows(principal)],
             )
         correction = Correction.now(self.check_question(question), right, decided)
-        await asyncio.to_thread(self._corrections.add, correction)
+        await self._learner.correct(correction)
         return correction
 
     async def ask(
@@ -427,7 +301,7 @@ class Waypost:
             ClosedError: the project was closed meanwhile.
         """
         async with self._alone(principal, thread):
-            graph = await self._persistent_graph()
+            graph = await self._remembering()
             snapshot = await graph.aget_state(self._config(principal, thread))
             if not snapshot.interrupts:
                 raise ThreadError(f"Nothing waits for an approval on the thread {thread!r}.")
@@ -455,47 +329,26 @@ class Waypost:
         return checked(question, self.settings.limits)
 
     def _alone(self, principal: Principal | None, thread: str) -> AbstractAsyncContextManager[None]:
-        return self._turns.alone(_key(principal, thread) if self._persistent else None)
+        return self._turns.alone(
+            thread_key(principal, thread) if self._threads is not None else None
+        )
 
     def _config(self, principal: Principal | None, thread: str) -> Any:
         return {
-            "configurable": {"thread_id": _key(principal, thread)},
+            "configurable": {"thread_id": thread_key(principal, thread)},
             "recursion_limit": RECURSION_LIMIT,
         }
 
-    async def _persistent_graph(self) -> CompiledStateGraph[Any, Any, Any, Any]:
-        if not self._persistent:
+    async def _remembering(self) -> CompiledStateGraph[Any, Any, Any, Any]:
+        """Return the graph with the project's threads, if it keeps any."""
+        if self._threads is None:
             return self.graph
-        async with self._lock:
-            if self._graph is None:
-                from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
-
-                folder = self.project / self.settings.store.path
-                folder.mkdir(parents=True, exist_ok=True)
-                self._saver = saver = await self._stack.enter_async_context(
-                    AsyncSqliteSaver.from_conn_string(str(folder / "threads.db"))
-                )
-                self._graph = build_graph(self._resources).compile(
-                    checkpointer=saver, name="waypost"
-                )
-            return self._graph
-
-    async def _forget_steps(self, key: str) -> None:
-        """Keep only the last checkpoint of a finished turn; its steps served resuming it alone.
-
-        The SQLite saver has no pruning of its own, and every step's whole state would stay.
-        """
-        if self._saver is None:
-            return
-        older = (
-            "checkpoint_id < (SELECT max(checkpoint_id) FROM checkpoints WHERE thread_id = :key)"
-        )
-        async with self._saver.lock:
-            for table in ("checkpoints", "writes"):
-                await self._saver.conn.execute(
-                    f"DELETE FROM {table} WHERE thread_id = :key AND {older}", {"key": key}
-                )
-            await self._saver.conn.commit()
+        saver = await self._threads.saver()
+        if self._persistent is None:
+            self._persistent = build_graph(self._resources).compile(
+                checkpointer=saver, name="waypost"
+            )
+        return self._persistent
 
     async def _answered(
         self, turn: Any, question: str, principal: Principal | None, thread: str
@@ -523,9 +376,9 @@ class Waypost:
         Without them LangGraph runs a single node in place, not beside a task that waits for events.
         """
         started = time.perf_counter()
-        graph = await self._persistent_graph()
+        graph = await self._remembering()
         config = self._config(principal, thread)
-        durability: Any = {"durability": "sync"} if self._persistent else {}
+        durability: Any = {"durability": "sync"} if self._threads is not None else {}
         modes: Any = ["custom", "values"] if told else ["values"]
         values: dict[str, Any] = {}
         pending: dict[str, Any] | None = None
@@ -558,8 +411,8 @@ class Waypost:
             await stream.aclose()
         if pending is not None:
             yield {"type": "approval", "request": pending}
-        if pending is None and limit is None:
-            await self._forget_steps(config["configurable"]["thread_id"])
+        if pending is None and limit is None and self._threads is not None:
+            await self._threads.forget_steps(config["configurable"]["thread_id"])
         answer = self._answer(values, question, pending, limit, thread)
         answer["timings_ms"]["total"] = round((time.perf_counter() - started) * 1000, 2)
         if pending is not None or limit is not None:
@@ -605,31 +458,6 @@ class Waypost:
         }
 
 
-def _key(principal: Principal | None, thread: str) -> str:
-    """Return what a thread is stored under: everyone has threads of their own."""
-    owner = None if principal is None else principal.id
-    return json.dumps([owner, thread], ensure_ascii=False)
-
-
-def _models(settings: Settings) -> dict[Role, ChatModel]:
-    made: dict[tuple[str, ...], ChatModel | None] = {}
-    for role in ROLES:
-        chain = settings.models.of(role)
-        if chain not in made:
-            made[chain] = make_chat_model(chain, settings.model)
-    found = {role: made[settings.models.of(role)] for role in ROLES}
-    return {role: model for role, model in found.items() if model is not None}
-
-
-def _prompts(project: Path) -> Prompts:
-    prompts = Prompts(project / "prompts")
-    try:
-        prompts.check()
-    except PromptError as error:
-        raise ConfigurationError(str(error), fix="correct that file.") from error
-    return prompts
-
-
 def _no_route(question: str) -> Route:
     return {
         "question": question,
@@ -641,29 +469,3 @@ def _no_route(question: str) -> Route:
         "reason": "a limit was reached before the question was routed",
         "decided_by": "fallback",
     }
-
-
-def _check_names(settings: Settings, tools: Sequence[str]) -> None:
-    """Routing tells targets apart by their names alone."""
-    taken = {NONE}
-    for kind, names in (("index", [one.name for one in settings.index]), ("tool", tools)):
-        for name in names:
-            if name in taken:
-                raise ConfigurationError(
-                    f"The {kind} {name!r} has a name that is taken by another target of routing.",
-                    fix=f"rename it; {NONE!r} stands for what nothing covers.",
-                )
-            taken.add(name)
-
-
-def _check_rules(settings: Settings, tools: Sequence[str]) -> None:
-    indexes = [index.name for index in settings.index]
-    remote = any(tool.mcp for tool in settings.tool)  # a server that is down has no tools to check
-    for rule in settings.routing.rule:
-        name = rule.index or (None if remote else rule.tool)
-        if name is not None and name not in (indexes if rule.index else tools):
-            kind = "index" if rule.index else "tool"
-            raise ConfigurationError(
-                f"[[routing.rule]] {rule.pattern!r} names the {kind} {name!r}, which does not exist.",
-                fix=f"use one of: {', '.join(indexes if rule.index else tools)}.",
-            )

@@ -9,11 +9,14 @@ import shutil
 import subprocess
 import sys
 import tomllib
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import nbformat
 import pytest
+from nbclient import NotebookClient
 from pydantic import BaseModel
 
 from agent.routing import Question, Target
@@ -35,9 +38,10 @@ RETRIEVAL = ROOT / "docs" / "retrieval.md"
 DOCUMENTS = ROOT / "docs" / "documents.md"
 ROUTING = ROOT / "docs" / "routing.md"
 TOOLS = ROOT / "docs" / "tools.md"
+PYTHON = ROOT / "docs" / "python.md"
 GUIDES = [RETRIEVAL, DOCUMENTS, ROUTING, TOOLS]
 NEEDS_SERVER = ("docker run", "waypost store copy")
-NOT_RUN = ("python3 -m venv", "pip install", "export ", "langgraph dev", *NEEDS_SERVER)
+NOT_RUN = ("python3 -m venv", "pip install", "export ", "langgraph dev", "waypost mcp", *NEEDS_SERVER)
 WAYPOST = [sys.executable, "-c", "from agent.cli.main import run; run()"]
 FILE = re.compile(  # the first line of a file that a block shows, but for that of front matter
     r"(---\n)?# ((?:archive|depot|library|office)/\S+)\n"
@@ -209,6 +213,48 @@ def test_tools(folder: Path) -> None:
     for question in ("How many seals are in stock?", "密封圈还有多少库存？"):
         assert "40 of seal in stock" in printed[asked + shlex.quote(question)]
     assert "part" in printed[asked + shlex.quote("How many parts are in stock?")]
+
+
+@pytest.mark.slow
+def test_python(folder: Path) -> None:
+    """The guide to Python works: every snippet runs and prints."""
+    _, snippets = follow(PYTHON, folder)
+    assert snippets == 4
+
+
+@pytest.mark.slow
+def test_in_a_notebook(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The guide's cells run in a real kernel, whose event loop runs already."""
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))
+    notebook = nbformat.v4.new_notebook()
+    cells = [*blocks(PYTHON, "python notebook"), blocks(PYTHON, "python")[1]]
+    notebook.cells = [nbformat.v4.new_code_cell(text) for text in cells]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of the kernel's manager
+        NotebookClient(notebook, timeout=120, resources={"metadata": {"path": folder}}).execute()
+    for cell in notebook.cells:
+        assert "质保金" in "".join(output.get("text", "") for output in cell.outputs)
+
+
+@pytest.mark.slow
+def test_in_a_web_app(folder: Path) -> None:
+    """The guide's app answers for whom its authentication names, streams, and refuses others."""
+    [app] = blocks(PYTHON, "python fastapi")
+    (folder / "web_app.py").write_text(app, encoding="utf-8")
+    check = """
+from starlette.testclient import TestClient
+from web_app import app
+with TestClient(app) as client:
+    asked = {"question": "质保金的比例是多少？", "thread": "t"}
+    li = {"Authorization": "Bearer token-of-li"}
+    assert client.post("/ask", json=asked).status_code == 401
+    assert client.post("/ask", json=asked | {"question": " "}, headers=li).status_code == 422
+    answer = client.post("/ask", json=asked, headers=li).json()
+    assert answer["citations"], answer
+    assert client.post("/stream", json=asked, headers=li).text.strip() == answer["answer"]
+    print("done")
+"""
+    assert run([sys.executable, "-c", check], folder) == "done\n"
 
 
 def decisions(printed: str) -> list[tuple[str, str]]:

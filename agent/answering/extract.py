@@ -245,7 +245,8 @@ def compose(
         lead = words["according_to" if marker == 1 else "also"]
         if marker > 1 and where and passage["document"] == citations[-1]["document"]:
             lead = words["same"]
-        told = f"{lead.format(title=passage['title'], place=where)}\n{quote.text}"
+        said = lead.format(title=passage["title"], place=where).strip()
+        told = f"{said}\n{quote.text}"
         lines.append(f"{unnumbered(told)} [{marker}]")
         citations.append(
             {

@@ -9,7 +9,19 @@ import typer
 from typer.exceptions import Abort, Exit, TyperException
 
 from agent import observability
-from agent.cli import ask, chat, correct, evaluate, project, retrieval, store, tune
+from agent.cli import (
+    ask,
+    chat,
+    correct,
+    evaluate,
+    key,
+    mcp,
+    project,
+    retrieval,
+    serve,
+    store,
+    tune,
+)
 from agent.errors import WaypostError
 
 __all__ = ["app", "run"]
@@ -31,8 +43,11 @@ app.command("correct")(correct.correct)
 app.command("search")(retrieval.search)
 app.command("documents")(retrieval.documents)
 app.command("eval")(evaluate.evaluate)
+app.command("serve")(serve.serve)
+app.add_typer(key.app)
 app.add_typer(tune.app)
 app.add_typer(store.app)
+app.command("mcp")(mcp.mcp)
 app.command("doctor")(project.doctor)
 
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from langchain_core.tools import BaseTool
     from pydantic import BaseModel
 
-__all__ = ["load_tools"]
+__all__ = ["as_tool", "load_tools"]
 
 
 def load_tools(project: Path, settings: Sequence[ToolSettings]) -> list[Tool]:
@@ -58,6 +58,17 @@ def _tool(module: ModuleType, name: str, settings: ToolSettings, path: Path) -> 
             f"{str(path)!r} has no LangChain tool named {name!r}.",
             fix="decorate the function with langchain_core.tools.tool, or correct `use`.",
         )
+    return as_tool(found, settings)
+
+
+def as_tool(found: BaseTool, settings: ToolSettings | None = None) -> Tool:
+    """Return a LangChain tool as one of the project.
+
+    Args:
+        found: the tool.
+        settings: its [[tool]] table; without one it needs no approval and has no examples.
+    """
+    settings = settings or ToolSettings(use=f"app:{found.name}")
     schema = _schema(found)
     taken = {*inspect.signature(_function(found)).parameters, *schema.get("properties", {})}
     threads = Threads()

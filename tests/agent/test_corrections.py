@@ -306,7 +306,7 @@ async def test_learning_that_failed_is_told_and_tried_again(
     tiny_project: MakeProject, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Corrections that could not be learned are learned later; until then the old router answers."""
-    monkeypatch.setattr("agent.app.RETRY_LEARNING", 0.0)
+    monkeypatch.setattr("agent.learning.RETRY", 0.0)
     async with Waypost.open(tiny_project(), persistent=False) as waypost:
         await waypost.ingest()
         first = await waypost.router()

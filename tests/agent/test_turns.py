@@ -353,7 +353,7 @@ async def test_a_long_thread_without_a_rewriter(project: Path) -> None:
 
 
 async def _values(waypost: Waypost, thread: str) -> dict[str, Any]:
-    graph = await waypost._persistent_graph()
+    graph = await waypost._remembering()
     return dict((await graph.aget_state(waypost._config(None, thread))).values)
 
 
