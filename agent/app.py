@@ -122,7 +122,9 @@ class Waypost:
         """
         folder = Path(project)
         known = settings or load(folder)
-        threads = Threads(folder / known.store.path, checkpointer) if persistent else None
+        threads = None
+        if persistent:
+            threads = Threads(folder / known.store.path, known.threads.url, checkpointer)
         async with Registry.open(folder, known) as registry, open_mcp(folder, known.tool) as remote:
             waypost = cls(folder, known, registry, [*remote, *map(as_tool, tools)], threads)
             if models is not None:
@@ -285,35 +287,42 @@ class Waypost:
         self,
         *,
         thread: str,
-        decisions: Sequence[dict[str, Any]],
+        decisions: Sequence[dict[str, Any]] = (),
         principal: Principal | None = None,
     ) -> Answer:
-        """Continue a turn that waits for an approval.
+        """Continue a turn that waits for an approval, or one that ended with its process.
+
+        What was done before is not done again: the turn goes on at the step that did not end.
 
         Args:
-            thread: the thread of the answer with `pending`.
-            decisions: one for each request, such as `{"type": "approve"}`.
+            thread: the thread of the answer with `pending`, or of the turn that was lost.
+            decisions: one for each request, such as `{"type": "approve"}`; none where nothing waits.
             principal: who asks; the same as before.
 
         Raises:
-            ThreadError: nothing waits on this thread.
+            ThreadError: nothing waits on this thread, and no turn is unfinished.
             UsageError: the decisions do not fit the request; it waits on.
             ClosedError: the project was closed meanwhile.
         """
         async with self._alone(principal, thread):
             graph = await self._remembering()
             snapshot = await graph.aget_state(self._config(principal, thread))
-            if not snapshot.interrupts:
-                raise ThreadError(f"Nothing waits for an approval on the thread {thread!r}.")
-            checked_decisions(
-                {"decisions": list(decisions)},
-                snapshot.interrupts[0].value,
-                self.tools,
-                self.settings.project.language,
-            )
-            command: Command[Any] = Command(resume={"decisions": list(decisions)})
             question = str(snapshot.values.get("question", ""))
-            return await self._answered(command, question, principal, thread)
+            if snapshot.interrupts:
+                checked_decisions(
+                    {"decisions": list(decisions)},
+                    snapshot.interrupts[0].value,
+                    self.tools,
+                    self.settings.project.language,
+                )
+                command: Command[Any] = Command(resume={"decisions": list(decisions)})
+                return await self._answered(command, question, principal, thread)
+            if not snapshot.next or decisions:
+                raise ThreadError(f"Nothing waits for an approval on the thread {thread!r}.")
+            again: Command[Any] = Command(
+                update={"deadline": time.time() + self.settings.limits.seconds}
+            )
+            return await self._answered(again, question, principal, thread)
 
     @property
     def tools(self) -> Mapping[str, Tool]:

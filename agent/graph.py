@@ -9,6 +9,7 @@ from typing import Any
 
 from langgraph.graph import END, START, StateGraph
 from langgraph.runtime import Runtime
+from langgraph.types import Overwrite
 
 from agent import nodes, observability
 from agent.context import Context, Resources
@@ -83,7 +84,9 @@ def _bound(name: str, node: Node, resources: Resources) -> Any:
         started = time.perf_counter()
         with observability.span(f"waypost.{name}"):
             update = await node(state, runtime.override(context=context))
-        return {"timings": {name: round((time.perf_counter() - started) * 1000, 2)}, **update}
+        took = {name: round((time.perf_counter() - started) * 1000, 2)}
+        begins = "timings" in update  # the first node takes those of the turn before away
+        return {**update, "timings": Overwrite(took) if begins else took}
 
     return run
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import re
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -18,6 +18,7 @@ __all__ = [
     "configure",
     "info",
     "note",
+    "observers",
     "question_finished",
     "redacted",
     "span",
@@ -30,6 +31,9 @@ LEARNING_FAILED = "learning.failed"
 PAUSES = {"GraphInterrupt"}  # how LangGraph waits for a person
 
 Attributes = Mapping[str, str | bool | int | float]
+
+observers: list[Callable[[Mapping[str, Any]], None]] = []
+"""Told the Answer of every turn, where its line is logged; they must neither block nor raise."""
 
 # What looks like a credential: keys of well-known services, tokens, and what is written as one.
 _SECRET = re.compile(
@@ -53,20 +57,22 @@ def question_finished(answer: Mapping[str, Any], *, text: bool) -> None:
         answer: the Answer that came out, or that waits for an approval.
         text: log the question and the answer too, without what looks like a credential.
     """
+    for observe in observers:
+        observe(answer)
     route, pending = answer["route"], answer["pending"]
     texts = {"question": route["question"], "answer": answer["answer"]} if text else {}
     info(
         QUESTION_FINISHED,
         action="approval" if pending is not None else answer["action"],
         route=route["action"],
-        indexes=[index["name"] for index in route["indexes"]],
-        tools=[call["name"] for call in answer["tool_calls"]],
+        indexes=",".join(index["name"] for index in route["indexes"]),
+        tools=",".join(call["name"] for call in answer["tool_calls"]),
         decided_by=route["decided_by"],
         confidence=answer["confidence"],
         grounded=answer["grounded"],
         citations=len(answer["citations"]),
         limit=answer["limit"],
-        milliseconds=answer["timings_ms"],
+        **{f"{name}_ms": took for name, took in answer["timings_ms"].items()},
         **answer["usage"],
         **{name: redacted(value) for name, value in texts.items()},
     )

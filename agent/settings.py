@@ -19,14 +19,17 @@ __all__ = [
     "ChatModelSettings",
     "Costs",
     "ExampleAnswer",
+    "JwtSettings",
     "Limits",
     "LogSettings",
     "Models",
     "Role",
     "Routing",
     "Rule",
+    "ServerSettings",
     "Settings",
     "ThreadLimits",
+    "ThreadSettings",
     "ToolSettings",
     "load",
     "project_folder",
@@ -36,6 +39,11 @@ EMBEDDING = r"^(local|openai:.+)$"
 CHAT = r"^(local|(openai|azure):.+)$"
 Role = Literal["router", "rewriter", "judge", "answerer"]
 ROLES: tuple[Role, ...] = ("router", "rewriter", "judge", "answerer")
+
+Algorithm = Literal[
+    "HS256", "HS384", "HS512", "RS256", "RS384", "RS512", "PS256", "PS384", "PS512",
+    "ES256", "ES384", "ES512", "EdDSA",
+]  # fmt: skip
 
 
 def _listed(value: Any) -> Any:
@@ -167,6 +175,15 @@ class AnswerSettings(Section):
         return self
 
 
+class ThreadSettings(Section):
+    """[threads]: where conversations are kept: in the project's state folder, or in Postgres at `url`.
+
+    The password may be left to PGPASSWORD or a file of passwords, as libpq reads them.
+    """
+
+    url: str = Field(default="", repr=False, pattern=r"^(postgres(ql)?://.+)?$")
+
+
 class LogSettings(Section):
     """[log]: `text`: log questions and answers too, without what looks like a credential."""
 
@@ -272,6 +289,62 @@ class ToolSettings(Section):
         return self
 
 
+class JwtSettings(Section):
+    """[server.jwt]: tokens of an identity provider; they are checked with one of three kinds of key.
+
+    Args:
+        issuer: what a token's `iss` must be.
+        audience: what its `aud` must have.
+        jwks_url: where the provider publishes its keys.
+        public_key: a PEM file with its key, relative to the project.
+        secret_env: the environment variable with a secret that is shared with it.
+        algorithms: those a token may be signed with; default: HS256 with a secret, else RS256.
+        user_claim: names the user.
+        groups_claim: names their groups, a list; parts of a nested claim are joined by dots.
+        leeway: seconds by which clocks may differ.
+    """
+
+    issuer: str = Field(min_length=1)
+    audience: str = Field(min_length=1)
+    jwks_url: str = Field(default="", pattern=r"^(https?://.+)?$")
+    public_key: str = ""
+    secret_env: str = Field(default="", pattern=r"^([A-Za-z_]\w*)?$")
+    algorithms: tuple[Algorithm, ...] = ()
+    user_claim: str = Field(default="sub", min_length=1)
+    groups_claim: str = Field(default="groups", min_length=1)
+    leeway: float = Field(default=30.0, ge=0, le=300)
+
+    @model_validator(mode="after")
+    def _consistent(self) -> JwtSettings:
+        if bool(self.jwks_url) + bool(self.public_key) + bool(self.secret_env) != 1:
+            raise ValueError("name one of `jwks_url`, `public_key` and `secret_env`")
+        # a public key taken for a shared secret would let everyone sign
+        if any(name.startswith("HS") != bool(self.secret_env) for name in self.algorithms):
+            raise ValueError("HS algorithms are for `secret_env`, and it is for them alone")
+        return self
+
+    @property
+    def accepted(self) -> tuple[str, ...]:
+        """The algorithms a token may be signed with."""
+        return self.algorithms or (("HS256",) if self.secret_env else ("RS256",))
+
+
+class ServerSettings(Section):
+    """[server]: who may use the project over HTTP.
+
+    Args:
+        auth: "required": with a key of `waypost key` or a token; "loopback": everyone on this
+            machine; "none": everyone, as where a proxy has asked already.
+        public: what may be read without a key: "health" (/health), "ready" (/ready), "metrics"
+            (/metrics), "docs" (/docs, /openapi.json, /info).
+        jwt: tokens that are accepted beside keys.
+    """
+
+    auth: Literal["required", "loopback", "none"] = "required"
+    public: tuple[Literal["health", "ready", "metrics", "docs"], ...] = ("health", "ready")
+    jwt: JwtSettings | None = None
+
+
 class Settings(IndexesSettings):
     """The whole of waypost.toml."""
 
@@ -282,7 +355,9 @@ class Settings(IndexesSettings):
     answer: AnswerSettings = AnswerSettings()
     limits: Limits = Limits()
     log: LogSettings = LogSettings()
+    threads: ThreadSettings = ThreadSettings()
     routing: Routing = Routing()
+    server: ServerSettings = ServerSettings()
     tool: tuple[ToolSettings, ...] = ()
 
 

@@ -34,6 +34,7 @@ __all__ = [
     "numbers",
     "period_spans",
     "periods",
+    "persons",
     "phrase_terms",
     "sentence_spans",
     "sentences",
@@ -234,6 +235,12 @@ def names(text: str) -> list[str]:
     found += [word for word, tag in tagged if len(word) > 1 and _tag_weight(tag) >= NAMED]
     found += [text[start:end] for start, end, _ in _identified(text.lower())]
     return list(dict.fromkeys(found))
+
+
+def persons(text: str) -> set[str]:
+    """Return the words of a text that are tagged as a person's name, some of them wrongly."""
+    tagged = _cutter().tag("\n".join(filter(_is_chinese, _WORD.findall(text))))
+    return {word for word, tag in tagged if tag.startswith("nr")}
 
 
 def _tag_weight(tag: str) -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shlex
@@ -39,12 +40,21 @@ DOCUMENTS = ROOT / "docs" / "documents.md"
 ROUTING = ROOT / "docs" / "routing.md"
 TOOLS = ROOT / "docs" / "tools.md"
 PYTHON = ROOT / "docs" / "python.md"
-GUIDES = [RETRIEVAL, DOCUMENTS, ROUTING, TOOLS]
+MODELS = ROOT / "docs" / "models.md"
+SECURITY = ROOT / "docs" / "security.md"
+GUIDES = [RETRIEVAL, DOCUMENTS, ROUTING, TOOLS, MODELS, SECURITY]
 NEEDS_SERVER = ("docker run", "waypost store copy")
-NOT_RUN = ("python3 -m venv", "pip install", "export ", "langgraph dev", "waypost mcp", *NEEDS_SERVER)
+NOT_RUN = (
+    "python3 -m venv",
+    "pip install",
+    "export ",
+    "langgraph dev",
+    "waypost mcp",
+    *NEEDS_SERVER,
+)
 WAYPOST = [sys.executable, "-c", "from agent.cli.main import run; run()"]
 FILE = re.compile(  # the first line of a file that a block shows, but for that of front matter
-    r"(---\n)?# ((?:archive|depot|library|office)/\S+)\n"
+    r"(---\n)?# ((?:archive|depot|library|office|vault)/\S+)\n"
 )
 
 
@@ -216,6 +226,14 @@ def test_tools(folder: Path) -> None:
 
 
 @pytest.mark.slow
+def test_security(folder: Path) -> None:
+    """The guide to security works: what its hostile document asks for does not happen."""
+    printed, snippets = follow(SECURITY, folder)
+    assert snippets == 1
+    assert "evil.example" not in "".join(printed.values())
+
+
+@pytest.mark.slow
 def test_python(folder: Path) -> None:
     """The guide to Python works: every snippet runs and prints."""
     _, snippets = follow(PYTHON, folder)
@@ -226,9 +244,17 @@ def test_python(folder: Path) -> None:
 def test_in_a_notebook(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The guide's cells run in a real kernel, whose event loop runs already."""
     monkeypatch.setenv("PYTHONPATH", str(ROOT))
-    notebook = nbformat.v4.new_notebook()
     cells = [*blocks(PYTHON, "python notebook"), blocks(PYTHON, "python")[1]]
-    notebook.cells = [nbformat.v4.new_code_cell(text) for text in cells]
+    source = {
+        "nbformat": 4, "nbformat_minor": 5, "metadata": {},
+        "cells": [
+            {"cell_type": "code", "id": f"c{place}", "metadata": {}, "outputs": [],
+             "execution_count": None, "source": text}
+            for place, text in enumerate(cells)
+        ],
+    }  # fmt: skip
+    (folder / "guide.ipynb").write_text(json.dumps(source), encoding="utf-8")
+    notebook = nbformat.read(folder / "guide.ipynb", as_version=4)  # type: ignore[no-untyped-call]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of the kernel's manager
         NotebookClient(notebook, timeout=120, resources={"metadata": {"path": folder}}).execute()

@@ -209,7 +209,9 @@ def test_messages_have_the_same_fields(key: str) -> None:
 @pytest.mark.parametrize("name", sorted(set(FILES) - set(PROMPTS)))
 def test_texts_that_are_no_prompts_are_known(name: str) -> None:
     """A file without `variables` is one of the tables of texts."""
-    assert name in {"builtin_tools", "evaluation", "generic", "messages", "smalltalk"}
+    assert name in {
+        "builtin_tools", "chat", "evaluation", "generic", "mcp", "messages", "smalltalk",
+    }  # fmt: skip
 
 
 @pytest.mark.parametrize("kind", FILES["smalltalk"]["kind"], ids=lambda kind: str(kind["name"]))

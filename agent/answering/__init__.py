@@ -6,7 +6,7 @@ from agent.answering.evidence import ENOUGH, ENOUGH_WHEN_LOST, Evidence, Weights
 from agent.answering.extract import Quote, asks_list, compose, extract, outline, section_path
 from agent.answering.fences import plain, unnumbered
 from agent.answering.generate import Reply, generate, supports, unsourced
-from agent.answering.judging import Judged, ask_judge
+from agent.answering.judging import Judged, ask_judge, is_about
 from agent.answering.prompt import AnswerPrompt, answer_prompt, shown_source, sources_of
 from agent.answering.rewriting import ask_rewrite
 from agent.answering.shown import escaped, harmless, visible
@@ -36,6 +36,7 @@ __all__ = [
     "extract",
     "generate",
     "harmless",
+    "is_about",
     "location_at",
     "outline",
     "plain",

@@ -34,6 +34,10 @@ _ENGLISH_DATE = re.compile(
     rf"\b(?:(?P<d1>{_DAY})(?:\s*(?:[-–—]|to|and)\s*(?P<d2>{_DAY}))?\s+(?:of\s+)?)?(?P<month>{_MONTH_NAME})"
     rf"(?:\s+(?P<d3>{_DAY})(?!\d)(?:\s*(?:[-–—]|to|and)\s*(?P<d4>{_DAY})(?!\d))?)?(?:(?:,|\s+of)?\s*(?P<year>(?:19|20)\d\d)\b)?"
 )
+_TOLD = re.compile(
+    r"\b(?:in|by|since|until|till|before|after|during|through|late|early|every|each|next|last) \Z",
+    re.IGNORECASE,
+)
 _AMBIGUOUS = {"May", "March", "Mar", "Dec", "Sep", "Jan", "may"}
 _CN_DATE = re.compile(
     r"(?:(?P<y>(?:19|20)\d\d|[二一][〇零九][〇零一二三四五六七八九]{2})\s*年(?:度)?\s*)?(?P<m>1[0-2]|0?[1-9]|十[一二]?|[一二三四五六七八九])\s*月(?:份)?"
@@ -52,7 +56,8 @@ def english_dates(text: str) -> tuple[list[Date], str]:
     def take(match: re.Match[str]) -> str:
         first, second = match["d1"] or match["d3"], match["d2"] or match["d4"]
         name = match["month"].rstrip(".")
-        if name in _AMBIGUOUS and not (first or match["year"]) and name != "March":
+        told = _TOLD.search(match.string, max(0, match.start() - 12), match.start()) is not None
+        if name in _AMBIGUOUS and not (first or match["year"] or told) and name != "March":
             return match.group()
         if name == "March" and not (first or match["year"]) and match.start() == 0:
             return match.group()

@@ -12,8 +12,9 @@ import unicodedata
 from dataclasses import dataclass, field
 
 from agent.answering.dates import Date, chinese_dates, english_dates
-from agent.answering.naming import chinese_names, latin_names
-from agent.answering.quantities import Quantity, quantities
+from agent.answering.naming import chinese_names, latin_names, opening_names
+from agent.answering.quantities import PART, Quantity, quantities
+from agent.answering.units import UNITS
 from indexes.text import CJK, chinese_number, normalize
 
 __all__ = ["Facts", "facts", "squashed"]
@@ -27,6 +28,7 @@ class Facts:
     dates: list[Date] = field(default_factory=list)
     codes: list[str] = field(default_factory=list)
     names: list[str] = field(default_factory=list)  # of Latin letters
+    openers: list[str] = field(default_factory=list)  # names at the beginning of a sentence
     chinese: list[str] = field(default_factory=list)  # Chinese names
     titles: list[str] = field(default_factory=list)
     quotes: list[str] = field(default_factory=list)
@@ -39,8 +41,8 @@ class Facts:
 _CODE_SPAN = re.compile(r"`{1,3}([^`\n]{1,200})`{1,3}")
 _EMAIL = re.compile(r"[\w.+-]{1,64}@[\w-]{1,64}(?:\.[\w-]{1,32})+")
 _PHONE = re.compile(  # ranges and spans of years are none
-    r"(?<![\w.+-])(?:\+\d{1,3}[ -])?(?:\(?0\d{2,3}\)?[ -]?\d{3,4}[ -]?\d{4}|[48]00[ -]?\d{3}[ -]?\d{4}"
-    r"|1[3-9]\d[ -]?\d{4}[ -]?\d{4}|\d{3}[ -]\d{3}[ -]\d{4})(?![\w-]|\.\d)"
+    r"(?<![A-Za-z0-9_.+-])(?:\+\d{1,3}[ -])?(?:\(?0\d{2,3}\)?[ -]?\d{3,4}[ -]?\d{4}|[48]00[ -]?\d{3}[ -]?\d{4}"
+    r"|1[3-9]\d[ -]?\d{4}[ -]?\d{4}|\d{3}[ -]\d{3}[ -]\d{4})(?![A-Za-z0-9_-]|\.\d)"
 )
 _CODE = re.compile(
     r"(?<![A-Za-z0-9_.μ-])(?:"
@@ -51,7 +53,7 @@ _CODE = re.compile(
     r"|\b(?:[Ll]ine|[Pp]hase|[Ll]ot|[Cc]ategory|[Cc]lass|[Gg]rade|[Bb]uilding|[Zz]one|[Bb]lock|[Tt]ype|[Mm]odel) (?:\d{1,4}[A-Z]?|[A-HIVX]{1,4})(?![A-Za-z0-9.])"
     r"|[A-Z][a-z]{2,20} (?!I\b)[A-Z](?![\w.'’&-])"
     r"|\d+[A-Za-z]*-[A-Za-z]+\d*[A-Za-z0-9-]*(?![A-Za-z0-9])"
-    r"|\d+#|\d+[A-Z](?![A-Za-z0-9])"
+    r"|\d+#|\d+(?:\.\d+)?G(?![A-Za-z0-9])|\d+[A-Z](?![A-Za-z0-9])"
     r"|[A-Za-z]+_[A-Za-z0-9_]+|--[a-z][a-z0-9-]+|[a-z]+[A-Z][A-Za-z0-9]+"
     r")"
 )
@@ -126,7 +128,11 @@ def facts(text: str, *, named: bool = True) -> Facts:
 
     def code(match: re.Match[str]) -> str:
         said = match.group()
-        if (_UNITLIKE.match(said) and not _BAND.search(said)) or _CENTURY.match(said):
+        if (
+            (_UNITLIKE.match(said) and not _BAND.search(said))
+            or _CENTURY.match(said)
+            or said.lower() in UNITS
+        ):
             return said
         out.codes.append(said)
         return " " * len(said)
@@ -139,16 +145,25 @@ def facts(text: str, *, named: bool = True) -> Facts:
     plain = _LEVEL.sub(lambda m: " " * len(m.group()), plain)
     if named:
         out.names = latin_names(plain)
+        out.openers = opening_names(plain)
         out.chinese = chinese_names(text)
     low = normalize(plain)
     dates, low = chinese_dates(low)
     out.dates += dates
     out.quantities = quantities(low, claim=named)
+    if not named:
+        for said in _NUMBERED_CLAUSE.findall(plain):
+            first, _, rest = said.partition(".")
+            value = float(f"{first}.{rest.replace('.', '')}")
+            out.quantities.append(Quantity(said, value, value, PART, 0, False, value, ""))
     return out
 
 
-_BAND = re.compile(r"\A\d+G\Z")  # 5G, which is no weight
+_BAND = re.compile(r"\A\d+(?:\.\d+)?G\Z")  # 5G, which is no weight
 _CENTURY = re.compile(r"(?:19|20)\d\d[-/.]\d")
+_NUMBERED_CLAUSE = re.compile(  # 2.3 The rent ..., at the beginning of a line or sentence
+    rf"(?:^|(?<=[.;:。；)] )|(?<=\n))(\d{{1,2}}(?:\.\d{{1,2}}){{1,2}})\.?[ \t]+(?=[A-Z{CJK}])"
+)
 _LEVEL = re.compile(
     rf"(?:[一二三四五六七八九十]|\d{{1,2}})(?:期|标段|级(?!别))|(?<!\d)\d{{1,4}}号[{CJK}](?<![日，的])"
 )

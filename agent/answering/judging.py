@@ -6,11 +6,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from agent.answering.fences import plain
+from agent.answering.links import URL
 from agent.answering.types import Source
 from agent.models.replies import Complete, Unusable, ask_twice, quoted, read_object
+from indexes.text import Haystack, content_terms
 from prompts import PACKAGED, Language, Prompts
 
-__all__ = ["Judged", "ask_judge"]
+__all__ = ["Judged", "ask_judge", "is_about"]
 
 QUESTION = 1500  # characters
 TITLE = 120
@@ -19,6 +21,7 @@ TEXT = 3000  # of one of them
 LEAST = 200  # what is left for a source must hold this much, or it is left out
 MISSING = 4
 PHRASE = 120
+SHARED = 0.4  # the least share of a phrase that is about what was asked
 
 
 @dataclass(frozen=True)
@@ -55,6 +58,19 @@ async def ask_judge(
     return await ask_twice(
         prompt, complete, _judged, language=language, role="judge", prompts=prompts
     )
+
+
+def is_about(phrase: str, question: str) -> bool:
+    """Say whether a phrase of a judgement is about the question, and not what a source dictated.
+
+    Args:
+        phrase: one of `Judged.missing`.
+        question: what was asked.
+    """
+    terms = content_terms(phrase)
+    asked = Haystack(question)
+    shared = sum(says for term, says in terms.items() if asked.share(term) > 0)
+    return URL.search(phrase) is None and shared >= SHARED * sum(terms.values()) > 0
 
 
 def _fenced(sources: Sequence[Source]) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 from indexes.text import Haystack, content_terms
 
@@ -20,7 +21,7 @@ _MODES = tuple(
         ),
         (
             "forbid",
-            r"不得(?![少低小短超大高多长])|禁止|严禁|不准|不允许|不支持|不能|不可(?!抗)|不予(?!以)|不应|不宜|\b(?:must|shall|may|can|should)(?: not|n['’]t|not)\b|\bcannot\b|\bnot (?:be )?(?:allowed|permitted|entitled)\b|\bprohibit|\bforbid|\bbanned\b|\bnever\b",
+            r"\bno longer\b|不再|不得(?![少低小短超大高多长])|禁止|严禁|不准|不允许|不支持|不能|不可(?!抗)|不予(?!以)|不应|不宜|\b(?:must|shall|may|can|should)(?: not|n['’]t|not)\b|\bcannot\b|\bnot (?:be )?(?:allowed|permitted|entitled)\b|\bprohibit|\bforbid|\bbanned\b|\bnever\b",
         ),
         (
             "need",
@@ -33,7 +34,9 @@ _MODES = tuple(
     )
 )
 _OPPOSITES = {frozenset(pair) for pair in (("free", "need"), ("forbid", "need"), ("forbid", "may"))}
-_CLAUSE = re.compile(r"[，,；;。！!？?\n]|\.\s|\bbut\b|\bunless\b|\bexcept\b|但|除非")
+_CLAUSE = re.compile(
+    r"[，,；;。！!？?\n]|\.\s|\bbut\b|\bunless\b|\bexcept\b|\b(?:where|when|if|which|who|while|because|since|although|so)\b|但|除非"
+)
 _MODAL = frozenset(
     "必须 应当 务必 需要 可以 允许 准许 有权 禁止 严禁 支持 不得 不准 不能 无需 不必 应 须 需 allow permit prohibit forbid "
     "requir mandatori necessari entitl oblig ban never option".split()
@@ -56,10 +59,7 @@ def opposed(claim: str, source: str) -> bool:
             continue
         total = sum(terms.values())
         found: list[tuple[float, str | None]] = []
-        for other in _CLAUSE.split(source):
-            if len(other) < 4:
-                continue
-            there = Haystack(other)
+        for other, there in _parts(source):
             share = sum(w * there.share(t) for t, w in terms.items()) / total
             if share >= PARTLY:  # a short clause may say less than the claim does
                 share = max(share, _held(other, clause))
@@ -70,6 +70,12 @@ def opposed(claim: str, source: str) -> bool:
         if modes and all(frozenset((mode, theirs)) in _OPPOSITES for theirs in modes):
             return True
     return False
+
+
+@lru_cache(maxsize=64)
+def _parts(source: str) -> list[tuple[str, Haystack]]:
+    """Return the clauses of a source; the claims of an answer are compared with them one by one."""
+    return [(clause, Haystack(clause)) for clause in _CLAUSE.split(source) if len(clause) >= 4]
 
 
 def _held(clause: str, claim: str) -> float:

@@ -26,11 +26,13 @@ _AMOUNT = re.compile(
     rf"(?:(?<![\d.])(?P<digits>(?:\d{{1,3}}(?:,\d{{3}})+(?!\d)|\d+)(?:\.\d+)?)"
     rf"|(?P<cn>[{_CN}]+(?:点[零一二三四五六七八九]+)?)|(?P<word>{_WORD_NUMBER}))"
     rf"[ \t]*(?P<scale>{SCALE}|(?(money)[mkb](?![a-z])|(?!)))?(?P<more>余|多(?!于))?(?:(?<=[a-z\d])-(?={UNIT})|[ \t]*)"
-    rf"(?:(?:(?!{UNIT}|per\s|and\s|the\s|for\s|with\s|out\s)[a-z-]{{3,12}}\s+)?(?P<unit>{UNIT})(?:\s*(?:/|每|per\s|a\s)\s*(?P<per>{UNIT}))?|(?P<counter>个?[{_COUNTERS}]))?"
+    rf"(?:(?:(?!{UNIT}|per\s|and\s|the\s|for\s|with\s|out\s)[a-z-]{{3,12}}\s+(?![$€£¥]))?(?P<unit>{UNIT})(?:\s*(?:/|每|per\s|a\s)\s*(?P<per>{UNIT}))?|(?P<counter>个?[{_COUNTERS}]))?"
 )
-_RANGE = re.compile(r"\s*(?:[-–—~至到/、×*+]|和|与|及|或|to|and|or|x|,(?=\s?\d{1,3}(?:[^,\d]|$)))\s*")
+_RANGE = re.compile(
+    r"\s*(?:[-–—~至到/、×*+]|和|与|及|或|to|and|or|x|,(?=\s?\d{1,3}(?:[^,\d]|$)))\s*"
+)
 _CN_WORD = re.compile(  # words with numerals that count nothing
-    r"一般|一定|一致|一样|一直|一律|一切|一旦|一起|一些|一并|一方|一体|一面|一次性|一时|一共|一经|一览|一站|一线|统一|唯一|之一|进一步|"
+    r"一[天日](?=最[多高]|封顶|[之以]?内)|一般|一定|一致|一样|一直|一律|一切|一旦|一起|一些|一并|一方|一体|一面|一次性|一时|一共|一经|一览|一站|一线|统一|唯一|之一|进一步|"
     r"单一|同一|任一|逐一|万一|十分|千万(?!元)|百姓|二维|二次|三方|四周|四舍五入|第一时间|一家|一个|一名|一份|一项|一种|一类|一点|一位|"
     r"[每某哪]一|一方面|另一|其一|其二|其三|一是|二是|三是|四是|五是|一票|双一|一步|星期[一二三四五六]|周[一二三四五六]|礼拜[一二三四五六]|不一|"
     r"三防|三废|五金|七通|三通一平|三同时|六个百分百|四新|三宝|四口|五临边|百分百|千方百计|几[十百千]|数[十百千]|上[百千]"
@@ -251,7 +253,9 @@ def _quantity(match: re.Match[str], behind: re.Match[str] | None, text: str) -> 
     )
 
 
-_WORD_BEHIND = re.compile(rf"[{CJK}a-z]|(?<=\d) [a-z]|(?<=[a-z]) [a-z]")
+_WORD_BEHIND = re.compile(
+    rf"[{CJK}]|(?<=[\da-z ]) ?(?!(?:or|and|to|in|of|with|for|from|by|at|on|is|are|was|were|but|than|as)\b)[a-z]"
+)
 
 
 def _bound(before: str, text: str, end: int) -> int:

@@ -9,8 +9,8 @@ from indexes.text import CJK, normalize
 
 __all__ = ["Rules"]
 
-STRETCH = 28  # letters in a row that nobody writes by chance
-STRETCH_CJK = 12
+STRETCH = 20  # letters in a row that nobody writes by chance
+STRETCH_CJK = 10
 _SIGNS = re.compile(r"[\W_]+")
 _CHINESE = re.compile(f"[{CJK}]")
 

@@ -26,7 +26,7 @@ _MARKUP = re.compile(
     rf"<(?=/?(?:{_ACTIVE})(?![a-z0-9])|[!?]|/?[a-z][^\s<>/\"']*[\s/\"'][^<>=]*=|[a-z/][^<>]*\Z)",
     re.IGNORECASE,
 )
-_IMAGE = re.compile(r"!(?=\[[^\[\]]{0,300}\]\s?[(\[:])")
+_IMAGE = re.compile(r"!(?=\[[^\[\]]{0,300}\]\s?[(\[:])|(?<!\w)!(?=\[)")
 
 
 def visible(text: str) -> str:

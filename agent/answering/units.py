@@ -13,11 +13,12 @@ _UNIT_WORDS: dict[str, tuple[float, str]] = {
     "£": (1, "英镑 pounds sterling gbp £"),
     "港": (1, "港元 港币 hkd hk$"),
     "円": (1, "日元 yen jpy"),
-    "%": (1, "% 个百分点 百分点 percentage points percentage point percent per cent"),
+    "%": (1, "% percent per cent"),
+    "pp": (1, "个百分点 百分点 percentage points percentage point pp"),
     "%.1": (0.1, "‰"),
     "%.10": (10, "成"),
     "折": (1, "折"),
-    "倍": (1, "倍"),
+    "%.100": (100, "倍"),
     "m": (1, "米 metres metre meters meter m"),
     "m.001": (1e-3, "毫米 millimetres millimetre millimeters millimeter mm"),
     "m.01": (1e-2, "厘米 centimetres centimeters centimetre centimeter cm"),
@@ -109,9 +110,19 @@ SCALES = {"万亿": 1e12, "亿": 1e8, "千万": 1e7, "百万": 1e6, "十万": 1e
 SCALE = r"万亿|亿|千万|百万|十万|万|千(?![米克瓦帕伏牛])|(?:trillion|billion|million|thousand|hundred|bn|mn)(?![a-z])"
 
 
-def unit_words(text: str) -> set[str]:
-    """Return the dimensions whose units a normalised text names, with or without a number."""
-    return {UNITS[word][0] for word in _UNIT_SEARCH.findall(text)}
+def unit_words(text: str) -> dict[str, set[float]]:
+    """Return the dimensions whose units stand apart from a number, with the base units that one is.
+
+    Args:
+        text: normalised; 单位:万元 gives 10,000 of 元.
+    """
+    found: dict[str, set[float]] = {}
+    for match in _UNIT_APART.finditer(text):
+        dimension, factor = UNITS[match["unit"]]
+        found.setdefault(dimension, set()).add(factor * SCALES.get(match["scale"] or "", 1.0))
+    return found
 
 
-_UNIT_SEARCH = re.compile(f"(?<![a-z]){UNIT}")
+_UNIT_APART = re.compile(
+    rf"(?<![a-z\d.])(?<!\d )(?:(?P<scale>{SCALE})\s?)?(?P<unit>{UNIT})(?P<behind>)"
+)

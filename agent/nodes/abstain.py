@@ -27,6 +27,8 @@ async def abstain(state: State, runtime: Runtime[Context]) -> dict[str, Any]:
         .format(searched=covered(state, runtime.context, searched), missing=missing)
         .strip()
     )
+    if state["limit"] is not None:
+        text = f"{text} {texts['limit_search'].format(limit=state['limit'])}"
     text = tell(state, runtime, text)
     return {"draft": {**empty_draft(), "text": text}, "outcome": "abstain"}
 

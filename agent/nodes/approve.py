@@ -15,7 +15,7 @@ from agent.context import Context
 from agent.errors import ToolError, UsageError
 from agent.nodes.common import words
 from agent.state import State
-from agent.tools import Tool, ToolPlan, check_arguments
+from agent.tools import Tool, ToolPlan, check_arguments, given
 from prompts import Language
 
 __all__ = ["approve", "checked_decisions"]
@@ -34,7 +34,11 @@ async def approve(state: State, runtime: Runtime[Context]) -> dict[str, Any]:
     asked: list[int] = []
     for position, plan in enumerate(plans):
         tool = tools.get(plan["name"])
-        if tool is None or not tool.approve or not tool.allows(context.principal):
+        if (
+            tool is None
+            or not tool.allows(context.principal)
+            or not _needed(plan, tool, state, context)
+        ):
             continue
         try:
             args = check_arguments(tool, plan["args"], language=state["language"])
@@ -50,6 +54,19 @@ async def approve(state: State, runtime: Runtime[Context]) -> dict[str, Any]:
         plans[position] = _decided(plans[position], decision, words(state)["rejected"])
     seconds = context.resources.settings.limits.seconds
     return {"plans": plans, "deadline": time.time() + seconds}  # people take their time
+
+
+def _needed(plan: ToolPlan, tool: Tool, state: State, context: Context) -> bool:
+    """Say whether a person must decide: the tool says so, or it changes something that nobody asked for.
+
+    A document or another tool's result may have talked the model into the call, or into its arguments.
+    """
+    if tool.approve or not tool.effects:
+        return tool.approve
+    today = context.resources.today()
+    return plan["name"] not in state["route"]["tools"] or not given(
+        tool, plan["args"], state["question"], today=today
+    )
 
 
 def _request(plans: list[ToolPlan], tools: Mapping[str, Tool], text: str) -> dict[str, Any]:

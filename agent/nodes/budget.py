@@ -18,6 +18,8 @@ from agent.state import State, Usage
 
 __all__ = ["Budget", "added", "no_usage"]
 
+LONGEST = 50_000  # characters of a reply that are read, whatever the endpoint makes of its limit
+
 
 def no_usage() -> Usage:
     """Return the usage of nothing."""
@@ -102,6 +104,20 @@ class Budget:
         reached = self.reached
         if reached is not None:
             raise LimitError(reached)
+        read = 0
+
+        def token(text: str) -> None:
+            nonlocal read
+            read += len(text)
+            if on_token is not None and read <= LONGEST:
+                on_token(visible(text))
+
+        def restart() -> None:
+            nonlocal read
+            read = 0
+            if on_restart is not None:
+                on_restart()
+
         # https://opentelemetry.io/docs/specs/semconv/gen-ai/gen-ai-spans
         asked = {
             "gen_ai.operation.name": "chat",
@@ -112,8 +128,8 @@ class Budget:
             try:
                 completion = await model.complete(
                     prompt,
-                    on_token=None if on_token is None else lambda text: on_token(visible(text)),
-                    on_restart=on_restart,
+                    on_token=None if on_token is None else token,
+                    on_restart=restart,
                     tools=tools,
                     schema=schema,
                     seconds=self.seconds,
@@ -129,7 +145,11 @@ class Budget:
                 }
             )
         self._add(completion.input_tokens, completion.output_tokens, completion.cost)
-        return replace(completion, text=visible(completion.text))
+        return replace(
+            completion,
+            text=visible(completion.text[:LONGEST]),
+            cut=completion.cut or len(completion.text) > LONGEST,
+        )
 
     def completes(self, model: ChatModel | None) -> Complete | None:
         """Return a function from prompt to reply; None without a model, or at a limit."""

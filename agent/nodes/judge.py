@@ -17,6 +17,7 @@ from agent.answering import (
     ENOUGH_WHEN_LOST,
     ask_judge,
     asks_list,
+    is_about,
     section_path,
     sources_of,
     weigh,
@@ -149,7 +150,8 @@ async def _borderline(found: _Weighed, state: State, budget: Budget, context: Co
     except ModelError as error:
         observability.warning(STAGE_FAILED, stage="judge", error=error.code)
         return found
-    missing = list(judged.missing) or found.missing
+    # people are told what is missing, so nothing that a passage dictated may be among it
+    missing = [one for one in judged.missing if is_about(one, found.question)] or found.missing
     return replace(found, sufficient=judged.sufficient, missing=missing)
 
 

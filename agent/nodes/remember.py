@@ -9,6 +9,7 @@ from langchain_core.messages import RemoveMessage
 from langgraph.runtime import Runtime
 
 from agent import observability
+from agent.answering import plain
 from agent.context import Context
 from agent.errors import ModelError
 from agent.nodes.budget import Budget
@@ -64,9 +65,11 @@ async def _summary(state: State, older: Sequence[Any], budget: Budget, context: 
     before = state.get("summary", "")
     complete = budget.completes(context.resources.models.get("rewriter"))
     if complete is not None:
-        said = "\n".join(f"{message.type}: {message.content}" for message in older)[-INPUT:]
+        said = "\n".join(f"{message.type}: {plain(str(message.content))}" for message in older)[
+            -INPUT:
+        ]
         prompt = context.resources.prompts.render(
-            "summary", state["language"], summary=before, conversation=said
+            "summary", state["language"], summary=plain(before), conversation=said
         )
         try:
             reply = (await complete(prompt)).strip()

@@ -289,19 +289,24 @@ async def _reply(state: State, runtime: Runtime[Context]) -> dict[str, Any]:
         prompt = context.resources.prompts.messages(
             "outside", state["language"], persona=project.persona, question=plain(state["question"])
         )
+        limit: str | None = None
         try:
-            text = await unsourced(
-                partial(budget.ask, model), prompt, out, persona=project.persona
-            )
+            text = await unsourced(partial(budget.ask, model), prompt, out, persona=project.persona)
         except ModelError as error:
-            out.restart()
+            text, limit = "", error.limit if isinstance(error, LimitError) else budget.reached
             observability.warning(STAGE_FAILED, stage="answerer", error=error.code)
-        else:
+        if text.strip():
             return {
                 "draft": {**empty_draft(), "text": text},
                 "outcome": "answer",
                 "usage": budget.usage,
             }
+        out.restart()
+        text = messages["outside"].format(covered=covered(state, context))
+        if limit is not None:
+            text = f"{text} {messages['limit_note'].format(limit=limit)}"
+        told = _said(state, runtime, text, "abstain")
+        return {**told, "usage": budget.usage, "limit": limit}
     text = messages["outside"].format(covered=covered(state, context))
     return _said(state, runtime, text, "abstain")
 

@@ -37,7 +37,13 @@ async def rewrite(state: State, runtime: Runtime[Context]) -> dict[str, Any]:
             route = (await decide(query, state, context)).route
             new = await part_of({**route, "question": query}, context, of=position)
             parts.append({**new, "tools": [], "indexes": {**everywhere, **new["indexes"]}})
-    return {"parts": parts, "rewrites": state["rewrites"] + 1, "usage": budget.usage}
+    hindered = "rewriter" in context.resources.models and len(parts) == len(state["parts"])
+    return {
+        "parts": parts,
+        "rewrites": state["rewrites"] + 1,
+        "limit": budget.reached if hindered else None,
+        "usage": budget.usage,
+    }
 
 
 async def _queries(position: int, state: State, budget: Budget, context: Context) -> list[str]:

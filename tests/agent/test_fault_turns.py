@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import shutil
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,7 @@ from agent import Answer, Waypost
 from agent.app import Event
 from agent.errors import ClosedError, ThreadError
 from agent.models import ChatModel, make_chat_model
-from agent.settings import ChatModelSettings
+from agent.settings import ChatModelSettings, Role
 from benchmarks.faults import KINDS, run, worded
 from tests.agent.faults import Act, FaultServer, busy, error, fault_server, said, saying
 from tests.agent.tiny import runs
@@ -63,7 +63,12 @@ async def serve(
     monkeypatch.setenv("FAULTS_KEY", "any")
     made: list[ChatModel] = []
 
-    def plan(*acts: Act, of: Waypost = waypost, **settings: Any) -> FaultServer:
+    def plan(
+        *acts: Act,
+        of: Waypost = waypost,
+        roles: Sequence[Role] = ("answerer",),
+        **settings: Any,
+    ) -> FaultServer:
         values = {"timeout": 0.5, "retries": 0, **settings}
         table = ChatModelSettings(
             name="test", base_url=server.url, api_key_env="FAULTS_KEY", **values
@@ -71,7 +76,7 @@ async def serve(
         model = make_chat_model(["openai:test"], [table])
         assert model is not None
         made.append(model)
-        of.with_models({"answerer": model})
+        of.with_models(dict.fromkeys(roles, model))
         server.plan(*acts)
         return server
 
@@ -98,7 +103,7 @@ async def mixed(tiny: Waypost, folder: Path, turns: int, **settings: Any) -> Non
 
 async def test_mixed_faults(tiny: Waypost, tmp_path: Path) -> None:
     """Of sixty turns, sixteen at once, each ends in time whatever the endpoints do."""
-    await mixed(tiny, tmp_path / "project", 60, seconds=2.0, silent=0.25)
+    await mixed(tiny, tmp_path / "project", 60, seconds=1.5, silent=0.15)
 
 
 @pytest.mark.slow
@@ -189,6 +194,41 @@ async def test_time_runs_out(waypost: Waypost, serve: Serve, act: Act, silent: f
     assert EXTRACT in answer["answer"]
     assert "limit seconds" in answer["answer"]
     assert after_restart(events).strip() == answer["answer"].strip()
+
+
+async def test_time_runs_out_in_a_search(waypost: Waypost, serve: Serve) -> None:
+    """A refusal names the limit, too, where it kept the search from going on."""
+    serve(HELD, timeout=30.0, roles=("rewriter",))
+    answer = await waypost.ask("How heavy is the pump?")
+    assert (answer["action"], answer["limit"]) == ("abstain", "seconds")
+    assert "limit seconds" in answer["answer"]
+    serve(said('{"queries": []}'), roles=("rewriter",))
+    answer = await waypost.ask("How heavy is the pump?")
+    assert (answer["action"], answer["limit"]) == ("abstain", None)
+
+
+OUTSIDE = {  # what comes of a question that nothing covers: how it ends, the limit
+    "answer": (said("It is Paris."), "answer", None),
+    "empty": (said(" "), "abstain", None),
+    "broken": (Act(saying("It is Paris. It is big.")[:3], cut=True), "abstain", None),
+    "silent": (HELD, "abstain", "seconds"),
+}
+
+
+@pytest.mark.parametrize("kind", OUTSIDE)
+async def test_outside_the_documents(tiny_project: MakeProject, serve: Serve, kind: str) -> None:
+    """A model that is asked what no index covers, and fails, is as if it were not there."""
+    act, action, limit = OUTSIDE[kind]
+    edit = '[limits]\nseconds = 1.0\n\n[routing]\noutside = "model"'
+    async with Waypost.open(tiny_project(("[routing]", edit)), persistent=False) as waypost:
+        await waypost.ingest()
+        serve(act, of=waypost, timeout=30.0)
+        events = [event async for event in waypost.stream("What is the capital of France?")]
+    answer = events[-1]["answer"]
+    assert (answer["action"], answer["limit"]) == (action, limit)
+    assert after_restart(events).strip() == answer["answer"].strip()
+    assert answer["usage"]["model_calls"] == 1
+    assert ("limit seconds" in answer["answer"]) is (limit is not None)
 
 
 @pytest.mark.parametrize(

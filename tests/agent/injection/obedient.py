@@ -7,11 +7,13 @@ import re
 import unicodedata
 from collections.abc import Iterator, Sequence
 from typing import Any
+from urllib.parse import quote
 
 from langchain_core.callbacks import CallbackManagerForLLMRun
 from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage
 from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResult
+from pydantic import Field
 
 from tests.agent.injection.project import SECRET, Attack
 
@@ -37,7 +39,7 @@ class Obedient(BaseChatModel):
 
     attack: Attack | None = None
     obeyed: int = 0
-    systems: list[str] = []
+    systems: list[str] = Field(default_factory=list)
 
     @property
     def _llm_type(self) -> str:
@@ -98,12 +100,12 @@ class Obedient(BaseChatModel):
         assert self.attack is not None
         number = next((n for n, text in SOURCE.findall(prompt) if self._tells(text)), "1")
         said = self.attack.says.format(
-            question=self.attack.question, system=system, secret=SECRET, source=number
+            question=quote(self.attack.question), system=system, secret=SECRET, source=number
         )
         line = " ".join(said.split())
         if '"targets"' in prompt:
-            target = "order_part" if self.attack.call else "payroll"
-            return json.dumps({"targets": [target], "reason": line if obeys else "it is"})
+            target = "order_part" if self.attack.call else "leave"
+            return json.dumps({"targets": [target if obeys else "pumps"], "reason": line})
         if '"sufficient"' in prompt:
             lacking = {"sufficient": False, "missing": [line[:110]]}
             return json.dumps(lacking if obeys else {"sufficient": True, "missing": []})
@@ -114,7 +116,7 @@ class Obedient(BaseChatModel):
         fact = f"{self.attack.fact} [{number}]{'。' if self.attack.language == 'zh' else '.'}"
         if not obeys:
             return fact
-        return said if "NO_ANSWER" in said else _in_every_form(fact, said, line, number)
+        return said if said == "NO_ANSWER" else _in_every_form(fact, said, line, number)
 
     def _tells(self, text: str) -> bool:
         assert self.attack is not None
@@ -139,7 +141,7 @@ def _in_every_form(fact: str, said: str, line: str, number: str) -> str:
             f"- {line} [{number}]",
             f"{line}:",
             fact,
-            f"The sources do not mention that {line}",
+            f"The sources do not tell this, {line}",
             f"In summary: {line}",
         ]
     )

@@ -1,0 +1,475 @@
+"""A source that claims are checked against, with what is looked for in it found once."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+from agent.answering.binding import Clause, clauses, misplaced, swapped
+from agent.answering.dates import Date
+from agent.answering.facts import Facts, facts, squashed
+from agent.answering.quantities import COUNTED, OTHER, PART, PLACE, UNKNOWN, Quantity
+from agent.answering.tables import Table, tables
+from agent.answering.types import Source
+from agent.answering.units import unit_words
+from indexes.text import CJK, NOUN, Haystack, content_terms, language, normalize, sentence_spans
+
+__all__ = ["Quotation", "Reference"]
+
+QUOTED = 4  # sentences of a quotation
+LENGTH = 0.05  # what each further sentence of a quotation must add to the share
+QUOTE_CHARACTERS = 600
+
+
+@dataclass(frozen=True)
+class Quotation:
+    """The stretch of a source that supports what cites it, with its offset in the source's text."""
+
+    text: str
+    offset: int
+
+
+_SPACES = re.compile(r"[\s“”\"「」『』‘’'*_`]+")
+_ORGANISED = re.compile(
+    r"(?:有限责任公司|有限公司|公司|集团|管理局|局|委员会|管委会|研究院|设计院|研究所|大学|医院|法院|银行|协会|事务所|监理部|项目部|基金会|出版社|中心|诊所)\Z"
+)
+_COMMON = frozenset("该 本 各 贵 我 分 子 总 母 本公 上级 有关 相关 当地 中国 我国 公共".split())
+
+
+class Reference:
+    """A source, with what is looked for in it found once."""
+
+    def __init__(
+        self, source: Source, stated: str | None = None, sizes: Iterable[float] = ()
+    ) -> None:
+        self._read = stated
+        self._counted = set(sizes)
+        self._source = source
+        self.text = source.text
+        self.uri = source.uri
+        place = [str(value) for value in source.location.values()]
+        self._above = "\n".join([source.title, source.document, *place, ""])
+        self._whole = self._above + source.text
+        self._shares: dict[str, float] = {}
+        self._narrowed: dict[tuple[int, ...], Reference] = {}
+
+    @classmethod
+    def of(cls, question: str) -> Reference:
+        """Return a question as if it were a source."""
+        return cls(Source(0, question, "", "", "", "", {}))
+
+    @cached_property
+    def language(self) -> str:
+        """The language of its text."""
+        return language(self.text)
+
+    @cached_property
+    def haystack(self) -> Haystack:
+        """Its text with its title and place, to look for terms in."""
+        return Haystack(self._whole)
+
+    def share(self, term: str) -> float:
+        """Return how much of a term it has."""
+        held = self._shares.get(term)
+        if held is None:
+            held = self._shares[term] = self.haystack.share(term)
+        return held
+
+    @cached_property
+    def _facts(self) -> Facts:
+        return facts(self._above + self._stated, named=False)
+
+    @cached_property
+    def _tables(self) -> list[Table]:
+        return tables(self.text)
+
+    @cached_property
+    def _rows(self) -> list[tuple[int, int, str]]:
+        """Where each row of a table stands, and the row with the units of its columns."""
+        found = [
+            (start, end, table.written(row))
+            for table in self._tables
+            for row, (start, end) in enumerate(table.spans)
+        ]
+        return sorted(found)
+
+    @cached_property
+    def _stated(self) -> str:
+        """Its text with the rows of its tables as they are to be read."""
+        return self._read or _replaced(self.text, self._rows)
+
+    @cached_property
+    def _clauses(self) -> tuple[Clause, ...]:
+        """Its clauses with figures outside of tables."""
+        return clauses(_replaced(self.text, [(start, end, "") for start, end, _ in self._rows]))
+
+    def misplaces(self, said: str) -> list[str]:
+        """Return the clauses of a claim with a figure that it gives for something else."""
+        return misplaced(said, self._clauses)
+
+    @staticmethod
+    def _about(table: Table, claim: Haystack, said: str) -> set[int]:
+        """Return the rows that a claim is about; none where it lists some and may call others differently."""
+        rows = set(table.about(claim))
+        if len({table.rows[row][0] for row in rows}) < 2:
+            return rows
+        each = [one.haystack for one in clauses(said)]
+        return rows if all(table.about(one) for one in each) else set()
+
+    @property
+    def has_rows(self) -> bool:
+        """Whether it has a table."""
+        return bool(self._tables)
+
+    def narrowed(self, said: str) -> Reference:
+        """Return it without the rows of its tables that are about other things than a claim names."""
+        if not self._tables:
+            return self
+        claim = Haystack(said)
+        rows = [self._about(table, claim, said) for table in self._tables]
+        spans = [
+            span
+            for table, kept in zip(self._tables, rows, strict=True)
+            for row, span in enumerate(table.spans)
+            if kept and row not in kept
+        ]
+        if not spans:
+            return self
+        key = tuple(start for start, _ in spans)
+        found = self._narrowed.get(key)
+        if found is None:
+            blank = [(start, end, "") for start, end in spans]
+            text = _replaced(self.text, sorted(blank))
+            others = [one for one in self._rows if (one[0], one[1], "") not in blank]
+            stated = _replaced(self.text, sorted([*blank, *others]))
+            found = Reference(replace(self._source, text=text), stated, self._sizes)
+            self._narrowed[key] = found
+        return found
+
+    @cached_property
+    def _values(self) -> dict[str, dict[float, set[int]]]:
+        """The bounds of each value by dimension."""
+        found: dict[str, dict[float, set[int]]] = {}
+        for one in self._facts.quantities:
+            values = found.setdefault(one.dimension, {})
+            values.setdefault(_key(one.value), set()).add(one.bound)
+            upper, over, _ = one.dimension.partition("/")
+            if over:  # 40mg/kg is also 40mg, of which the rest is told elsewhere
+                values = found.setdefault(upper, {})
+                values.setdefault(_key(one.upper), set()).add(one.bound)
+        return found
+
+    @cached_property
+    def _numbers(self) -> dict[float, set[int]]:
+        """The bounds of each number whatever its unit, the parts of dates among them."""
+        found: dict[float, set[int]] = {}
+        for one in self._facts.quantities:
+            for value in (one.number, one.digits) if one.dimension != PART else ():
+                found.setdefault(_key(value), set()).add(one.bound)
+        for date in self._facts.dates:
+            for part in (date.year, date.month, date.day, date.quarter):
+                if part is not None:
+                    found.setdefault(float(part), set()).add(0)
+        return found
+
+    @cached_property
+    def _units(self) -> dict[str, set[float]]:
+        return unit_words(self.haystack.text)
+
+    def has_quantity(self, said: Quantity) -> bool:
+        """Say whether it has a quantity, with no bound to the other side."""
+        bounds: set[int] | None
+        if said.dimension == OTHER and self.language == "en":
+            bounds = self._among((OTHER, UNKNOWN, COUNTED, PLACE), said)
+        elif said.dimension in {UNKNOWN, OTHER}:
+            bounds = self._numbers.get(_key(said.number))
+        elif said.dimension == COUNTED:
+            words = (OTHER,) if self.language == "en" else ()  # English counts without counters
+            bounds = self._among((COUNTED, UNKNOWN, *words), said)
+        elif said.dimension == PART:
+            bounds = self._among((PART, UNKNOWN), said)
+            number = f"{said.value:g}"
+            if bounds is None and any(_PARTED.sub("", code) == number for code in self._codes):
+                bounds = {0}  # Section 1 of 一标段
+        elif said.dimension == PLACE:
+            bounds = self._among((PLACE, PART, UNKNOWN, COUNTED, "d"), said)
+            if bounds is None and any(said.value == date.day for date in self._facts.dates):
+                bounds = {0}
+        else:
+            bounds = self._values.get(said.dimension, {}).get(_key(said.value))
+            if bounds is None and "/" in said.dimension:
+                upper = said.dimension.partition("/")[0]
+                bounds = self._values.get(upper, {}).get(_key(said.upper))
+            if bounds is None:
+                bounds = self._bare(said)
+        if (
+            bounds is None
+            and said.dimension in {UNKNOWN, OTHER, COUNTED}
+            and said.value in self._sizes
+        ):
+            bounds = {0}
+        if bounds is not None:
+            return not said.bound or -said.bound not in bounds or bool(bounds - {-said.bound})
+        return said.about and self._near(said)
+
+    def _among(self, dimensions: Sequence[str], said: Quantity) -> set[int] | None:
+        for dimension in dimensions:
+            bounds = self._values.get(dimension, {}).get(_key(said.value))
+            if bounds is not None:
+                return bounds
+        return None
+
+    def _bare(self, said: Quantity) -> set[int] | None:
+        """Return the bounds of a number without a unit, where the unit stands elsewhere, as in a table."""
+        bare = self._values.get(UNKNOWN, {})
+        upper = said.dimension.partition("/")[0]
+        value = said.upper if upper != said.dimension else said.value
+        for factor in self._units.get(upper, ()):
+            bounds = bare.get(_key(value / factor))
+            if bounds is not None:
+                return bounds
+        return None
+
+    @cached_property
+    def _sizes(self) -> set[float]:
+        """How many rows its tables have, with and without a sum."""
+        sizes = set(self._counted)
+        for table in self._tables:
+            sums = sum(_SUM.match(row[0]) is not None for row in table.rows)
+            sizes |= {float(len(table.rows)), float(len(table.rows) - sums)}
+        return sizes
+
+    def _near(self, said: Quantity) -> bool:
+        """Say whether a value that is rounded in the claim stands here in full."""
+        values = (
+            self._numbers if said.dimension == UNKNOWN else self._values.get(said.dimension, {})
+        )
+        return any(abs(value - said.value) <= 0.03 * abs(value) for value in values)
+
+    def has_date(self, said: Date) -> bool:
+        """Say whether it has a date, as precise as it is said."""
+        years = {date.year for date in self._facts.dates} | {
+            int(value) for value in self._numbers if 1900 <= value <= 2100
+        }
+        for date in self._facts.dates:
+            same = all(
+                mine is None or mine == theirs
+                for mine, theirs in (
+                    (said.month, date.month),
+                    (said.day, date.day),
+                    (said.quarter, date.quarter),
+                    (said.half, date.half),
+                )
+            )
+            if same and (said.year is None or said.year == date.year):
+                return True
+            if same and date.year is None and said.year in years:
+                return True
+        parts = (said.month, said.day, said.quarter, said.half)
+        if said.year is not None and not any(parts):
+            return said.year in years
+        if said.quarter and said.year in years and not said.month:
+            return float(said.quarter) in self._numbers and "季" in self.haystack.text
+        return False
+
+    @cached_property
+    def _codes(self) -> set[str]:
+        return {squashed(code) for code in self._facts.codes}
+
+    def has_code(self, said: str, *, alike: bool) -> bool:
+        """Say whether it has a code, or one of which it is the first part.
+
+        Args:
+            said: the code.
+            alike: whether they are of one language; else 5号线 is anything with that number.
+        """
+        if not alike and (part := _NUMBERED.search(said)):
+            number = part.group().lower()
+            word = _CALLED.get(said[-1])
+            if word is not None:
+                roman = _ROMAN.get(number, number)
+                return (
+                    re.search(rf"\b(?:{word})s? (?:{number}|{roman})\b", self.haystack.text)
+                    is not None
+                )
+            if number.isdigit():
+                return float(number) in self._numbers or any(
+                    number in re.findall(r"\d+", code) for code in self._codes
+                )
+            return any(number in re.split(r"[-\d]", c) for c in self._codes) or _stands_alone(
+                number, self.haystack.text
+            )
+        code = squashed(said)
+        if _PLURAL.search(said) and code[:-1] in self._codes | self.haystack.exact:
+            return True  # vCPUs
+        if code in self._codes or any(one.startswith(f"{code}-") for one in self._codes):
+            return True
+        kind, _, number = normalize(said).partition(" ")
+        if number and _stands_alone(f"{kind}s {number}", self.haystack.text):
+            return True  # grade 8 of grades 8 and above
+        if said.endswith("G") and re.search(
+            rf"(?<![\d.]){re.escape(said.lower())}[hb]", self.haystack.text
+        ):
+            return True  # 5G of 5GHz, 10G of 10GB
+        return _stands_alone(normalize(said), self.haystack.text)
+
+    def mixes_up(self, said: str, found: Facts) -> list[str]:
+        """Return the numbers of a claim that it gives for another thing."""
+        return swapped(said, found, self.haystack.text, self._facts.codes)
+
+    @cached_property
+    def _initials(self) -> str:
+        return "".join(word[0] for word in re.findall(r"[a-z]+", self.haystack.text))
+
+    def has_word(self, said: str) -> bool:
+        """Say whether it has a word of Latin letters, or what it is the initials of."""
+        if said.isupper() and len(said) >= 3 and said.lower() in self._initials:
+            return True
+        if said.isupper() and len(said) == 2:
+            first, second = said[0].lower(), said[1].lower()
+            if re.search(rf"\b{first}[a-z]+ {second}[a-z]+", self.haystack.text):
+                return True
+        word = normalize(said)
+        return (
+            _stands_alone(word, self.haystack.text)
+            or self.share(word) > 0
+            or any(self.haystack.share(term) == 1.0 for term in content_terms(word))
+        )
+
+    def has_chinese(self, said: str) -> bool:
+        """Say whether it has a Chinese name, or what an organisation's is short for."""
+        name = normalize(said)
+        if name in self.haystack.text or name in _COMMON:
+            return True
+        kind = _ORGANISED.search(name)
+        if kind is None:
+            return self.share(name) >= 0.8
+        head = name[: kind.start()]
+        for start in range(len(head) - 1):
+            if head[start:] + kind.group() in self.haystack.text:
+                return not start or not self._strange(head[:start])
+        if len(head) <= 1 or all(self.share(term) >= 0.5 for term in content_terms(head)):
+            return True
+        return len(name) <= 5 and _within(name[-4:], self.haystack.text)
+
+    def _strange(self, before: str) -> bool:
+        """Say whether the last word before a name that it has is a noun that it has not."""
+        last = list(content_terms(before).items())[-1:]
+        return any(
+            weight >= NOUN and before.endswith(term) and self.share(term) < 0.5
+            for term, weight in last
+        )
+
+    @cached_property
+    def _squeezed(self) -> str:
+        return _SPACES.sub("", self.haystack.text)
+
+    def has_text(self, said: str) -> bool:
+        """Say whether it has a stretch word for word, whatever its width, case and script."""
+        return _SPACES.sub("", normalize(said)) in self._squeezed
+
+    def links_to(self, url: str) -> bool:
+        """Say whether it has an address or comes from it."""
+        if not url:
+            return False
+        if url == self.uri or url.rstrip("/") == self.uri.rstrip("/"):
+            return True
+        place = self.text.find(url)
+        while place >= 0:
+            after = self.text[place + len(url) : place + len(url) + 1]
+            if not after or not (after.isascii() and (after.isalnum() or after in "-_%=&/?#")):
+                return True
+            place = self.text.find(url, place + 1)
+        return False
+
+    @cached_property
+    def _sentences(self) -> list[tuple[int, int, Haystack]]:
+        return [(a, b, Haystack(self.text[a:b])) for a, b in sentence_spans(self.text)]
+
+    def stretch(self, terms: Mapping[str, float]) -> Quotation | None:
+        """Return the sentences that have most of some terms with few sentences."""
+        shares = [
+            {term: held for term in terms if (held := one.share(term))}
+            for _, _, one in self._sentences
+        ]
+        total = sum(terms.values()) or 1.0
+        best: tuple[float, int, int] | None = None
+        for first, (start, _, _) in enumerate(self._sentences):
+            together: dict[str, float] = {}
+            for length, (_, end, _) in enumerate(self._sentences[first : first + QUOTED]):
+                if length and end - start > QUOTE_CHARACTERS:
+                    break
+                for term, held in shares[first + length].items():
+                    together[term] = max(held, together.get(term, 0.0))
+                score = sum(terms[t] * h for t, h in together.items()) / total - LENGTH * length
+                if best is None or score > best[0] + 1e-9:
+                    best = (score, start, end)
+        return None if best is None else Quotation(self.text[best[1] : best[2]], best[1])
+
+
+def _replaced(text: str, spans: Sequence[tuple[int, int, str]]) -> str:
+    """Return a text with stretches replaced; each stands on a line of its own."""
+    out: list[str] = []
+    place = 0
+    for start, end, said in spans:
+        if start >= place:
+            out += [text[place:start], said, "\n"]
+            place = end
+    return "".join([*out, text[place:]])
+
+
+_SUM = re.compile(r"合计|总计|小计|total|sum", re.IGNORECASE)
+
+
+def _key(value: float) -> float:
+    return float(f"{value:.9g}")
+
+
+def _stands_alone(word: str, text: str) -> bool:
+    """Say whether a word stands in a text with no letter or digit at its sides."""
+    place = text.find(word) if word else -1
+    while place >= 0:
+        before, after = text[place - 1 : place], text[place + len(word) : place + len(word) + 1]
+        if not _alphanumeric(before) and not _alphanumeric(after):
+            return True
+        place = text.find(word, place + 1)
+    return False
+
+
+def _alphanumeric(sign: str) -> bool:
+    return sign.isascii() and sign.isalnum()
+
+
+def _within(name: str, text: str) -> bool:
+    """Say whether the signs of a name stand in this order in a stretch of a text: 环保局 in 环境保护局."""
+    if len(name) < 3:
+        return False
+    place = text.find(name[0])
+    while place >= 0:
+        at = place
+        for sign in name[1:]:
+            at = text.find(sign, at + 1, at + 4)
+            if at < 0:
+                break
+        else:
+            return True
+        place = text.find(name[0], place + 1)
+    return False
+
+
+_PLURAL = re.compile(r"[a-z][A-Z]+s\Z")
+_PARTED = re.compile(f"(?<=\\d)[{CJK}]+\\Z")
+_CALLED = {
+    "线": "line",
+    "楼": "building|block",
+    "期": "phase|stage",
+    "类": "category|class|type",
+    "级": "class|grade|level",
+    "区": "zone|area|section|block",
+    "段": "lot|section|contract",
+    "方": "party",
+}
+_ROMAN = dict(zip("1 2 3 4 5 6 7 8".split(), "i ii iii iv v vi vii viii".split(), strict=True))
+_NUMBERED = re.compile(rf"(?:\d+|[A-Z])(?=[号{CJK}])|(?<=[a-z] )(?:\d+|[A-Z])\Z")
