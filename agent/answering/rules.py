@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from functools import lru_cache
 
 from indexes.text import CJK, normalize
 
@@ -24,18 +25,28 @@ class Rules:
     """
 
     def __init__(self, told: str, allowed: Iterable[str] = ()) -> None:
-        rules = _bare(told)
-        self._size = STRETCH_CJK if _CHINESE.search(rules) else STRETCH
-        self._stretches = set(self._cut(rules))
-        for text in allowed:
-            self._stretches.difference_update(self._cut(_bare(text)))
+        self._size, self._stretches = _stretches(told)
+        self._allowed = allowed
 
     def repeated(self, text: str) -> bool:
         """Say whether a text repeats a stretch of the rules, whatever its signs, width and case."""
-        return not self._stretches.isdisjoint(self._cut(_bare(text)))
+        found = self._stretches.intersection(_cut(_bare(text), self._size))
+        if not found:
+            return False
+        self._allowed = [_bare(one) for one in self._allowed]
+        return any(not any(stretch in one for one in self._allowed) for stretch in found)
 
-    def _cut(self, text: str) -> Iterable[str]:
-        return (text[i : i + self._size] for i in range(len(text) - self._size + 1))
+
+@lru_cache(maxsize=16)
+def _stretches(told: str) -> tuple[int, frozenset[str]]:
+    """Return the length of stretches and all of them; a project's rules are the same turn after turn."""
+    rules = _bare(told)
+    size = STRETCH_CJK if _CHINESE.search(rules) else STRETCH
+    return size, frozenset(_cut(rules, size))
+
+
+def _cut(text: str, size: int) -> Iterable[str]:
+    return (text[i : i + size] for i in range(len(text) - size + 1))
 
 
 def _bare(text: str) -> str:

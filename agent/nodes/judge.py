@@ -133,7 +133,8 @@ async def _weigh(position: int, state: State, context: Context) -> _Weighed:
 
 async def _borderline(found: _Weighed, state: State, budget: Budget, context: Context) -> _Weighed:
     """Let the judge's chat model decide about evidence that is nearly enough; if it fails, it is not."""
-    if found.sufficient or found.score < BORDERLINE:
+    acting = state["route"]["action"] == "act"  # its passages only explain terms
+    if acting or found.sufficient or found.score < BORDERLINE:
         return found
     complete = budget.completes(context.resources.models.get("judge"))
     if complete is None:

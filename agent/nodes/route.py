@@ -11,9 +11,9 @@ from agent import observability
 from agent.context import Context
 from agent.nodes.budget import Budget
 from agent.nodes.common import say, slots_of
-from agent.routing import Complete, Decision, Question, Route, parts_of
+from agent.routing import NONE, Complete, Decision, Question, Route, parts_of
 from agent.state import Part, State
-from agent.tools import Tool, affinity, find_slots
+from agent.tools import Tool, ToolPlan, affinity, fill_arguments, find_slots
 
 __all__ = ["decide", "describe", "expanded", "part_of", "route"]
 
@@ -97,6 +97,7 @@ async def _parts(whole: Route, state: State, context: Context) -> tuple[Route, l
         return whole, []
     texts = parts_of(whole["question"], slots_of(context.resources))
     if len(texts) < 2:
+        whole = _with_terms(whole, context)
         return whole, [await part_of(whole, context, of=0)]
     parts: list[Part] = []
     for position, text in enumerate(texts):
@@ -104,8 +105,26 @@ async def _parts(whole: Route, state: State, context: Context) -> tuple[Route, l
         if whole["decided_by"] != "rule":
             own = (await decide(text, state, context)).route
         chosen = own if _answers(own) else whole  # half a sentence may say too little by itself
-        parts.append(await part_of({**chosen, "question": text}, context, of=position))
+        chosen = _with_terms({**chosen, "question": text}, context)
+        parts.append(await part_of(chosen, context, of=position))
     return _together(whole, parts), parts
+
+
+def _with_terms(route: Route, context: Context) -> Route:
+    """Let a call whose arguments are not all there look its terms up first, where a model can read them."""
+    resources = context.resources
+    if route["action"] != "act" or route["indexes"] or "answerer" not in resources.models:
+        return route
+    today = resources.today()
+    plans: list[ToolPlan] = [
+        {
+            "name": name,
+            "args": fill_arguments(resources.tools[name], route["question"], today=today).args,
+        }
+        for name in route["tools"]
+    ]
+    found = [one for one in route["candidates"] if one["name"] != NONE][:1]
+    return {**route, "indexes": found} if resources.missing(plans) else route
 
 
 def _together(whole: Route, parts: Sequence[Part]) -> Route:

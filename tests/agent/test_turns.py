@@ -29,6 +29,8 @@ EXTRACT = "every 500 hours with 40 g of lithium grease"
 async def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a small project that is ingested."""
     folder = write_tiny_project(tmp_path_factory.mktemp("turns"))
+    terms = folder / "docs" / "manual" / "terms.md"
+    terms.write_text("# Terms of the pump desk\n\nA pump gross is 144 pieces of a part.\n")
     async with Waypost.open(folder, persistent=False) as waypost:
         await waypost.ingest()
     return folder
@@ -136,16 +138,28 @@ async def test_the_model_finds_an_argument(project: Path) -> None:
     """An argument that stands in the question in other words is found by the model, and checked."""
     async with opened(project, persistent=True) as waypost:
         call: Calls = [("order_part", {"part": "seal", "count": 12})]
-        models = play(waypost, answerer=[call, "Ordered 12 of seal [1]."])
+        models = play(waypost, answerer=[call, "Ordered 12 of seal [3]."])
         asked = await waypost.ask("Please order a dozen seals", thread="dozen")
         assert asked["pending"] is not None
         assert asked["pending"]["action_requests"][0]["args"] == {"part": "seal", "count": 12}
         answer = await waypost.resume(thread="dozen", decisions=[{"type": "approve"}])
     assert "order_part" in models["answerer"].offered[0]
     assert "read_salary" not in models["answerer"].offered[0]
-    assert answer["answer"] == "Ordered 12 of seal [1]."
+    assert answer["answer"] == "Ordered 12 of seal [3]."
     assert answer["citations"][0]["document"] == "tool:order_part"
     assert answer["grounded"]
+
+
+async def test_terms_are_looked_up_before_acting(project: Path) -> None:
+    """Where an argument is said in a term of the documents, the model that plans is shown what it means."""
+    async with opened(project, persistent=True) as waypost:
+        call: Calls = [("order_part", {"part": "seal", "count": 144})]
+        models = play(waypost, answerer=[call])
+        asked = await waypost.ask("Please order one pump gross of seals", thread="gross")
+    assert "pump gross is 144 pieces" in models["answerer"].prompts[0]
+    assert asked["pending"] is not None
+    assert asked["pending"]["action_requests"][0]["args"] == {"part": "seal", "count": 144}
+    assert [index["name"] for index in asked["route"]["indexes"]] == ["manual"]
 
 
 async def test_what_the_model_does_not_know_is_asked_back(project: Path) -> None:
