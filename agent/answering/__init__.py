@@ -11,7 +11,7 @@ from agent.answering.prompt import AnswerPrompt, answer_prompt, shown_source, so
 from agent.answering.rewriting import ask_rewrite
 from agent.answering.shown import escaped, harmless, visible
 from agent.answering.types import Citation, Draft, Source, empty_draft, location_at
-from agent.answering.verifier import Verifier
+from agent.answering.verification.verifier import Verifier
 
 __all__ = [
     "ENOUGH",

@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from agent.answering.claims import LONGEST, Splitter, split
+from agent.answering.verification.claims import LONGEST, Splitter, split
 
 REPLIES = (
     "扬尘限值为0.5毫克。[1]夜间为55分贝[2]。第3.2条规定如此…。[1][2]\n- 第一项。[1]\n- 第二项[2]\n",

@@ -4,9 +4,9 @@ import time
 
 import pytest
 
-from agent.answering.claims import Claim, split
 from agent.answering.types import Source
-from agent.answering.verifier import Checked, Verifier, verdict
+from agent.answering.verification.claims import Claim, split
+from agent.answering.verification.verifier import Checked, Verifier, verdict
 from indexes.text import language
 from tests.agent.verification_cases import FRESH, GROUPS, LATER, Group
 from tests.agent.verification_more import BLIND, FIFTH, FOURTH, SECOND, THIRD

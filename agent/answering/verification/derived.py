@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 import re
 
-from agent.answering.facts import Facts
-from agent.answering.quantities import COUNTED, OTHER, UNKNOWN, Quantity
+from agent.answering.verification.facts import Facts
+from agent.answering.verification.quantities import COUNTED, OTHER, UNKNOWN, Quantity
 
 __all__ = ["follows"]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from agent.answering.units import SCALE, SCALES, UNIT, UNITS
+from agent.answering.verification.units import SCALE, SCALES, UNIT, UNITS
 from indexes.text import CJK, chinese_number
 
 __all__ = ["COUNTED", "OTHER", "PART", "PLACE", "UNKNOWN", "Quantity", "quantities"]

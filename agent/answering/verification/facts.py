@@ -1,8 +1,7 @@
 """What of a text can be checked word for word: quantities, dates, codes, names, titles, quotations.
 
 A fact of a claim stands in a source if the source has an equal one, whatever its form: 3万元 is 30,000元,
-三十日 is 30 days, March 2025 is 2025-03. Facts that follow from two others (a sum, a difference) do not
-stand.
+三十日 is 30 days, March 2025 is 2025-03.
 """
 
 from __future__ import annotations
@@ -11,10 +10,10 @@ import re
 import unicodedata
 from dataclasses import dataclass, field
 
-from agent.answering.dates import Date, chinese_dates, english_dates
-from agent.answering.naming import chinese_names, latin_names, opening_names
-from agent.answering.quantities import PART, Quantity, quantities
-from agent.answering.units import UNITS
+from agent.answering.verification.dates import Date, chinese_dates, english_dates
+from agent.answering.verification.naming import chinese_names, latin_names, opening_names
+from agent.answering.verification.quantities import PART, Quantity, quantities
+from agent.answering.verification.units import UNITS
 from indexes.text import CJK, chinese_number, normalize
 
 __all__ = ["Facts", "facts", "squashed"]

@@ -1,8 +1,8 @@
 """Deterministic verification of an answer, sentence by sentence, against its numbered sources.
 
-A claim's numbers, dates, names, codes and quotations must stand in what it cites; a fact that follows
-from two others (a sum, a difference) does not stand and is reported. How much of a claim's wording a
-source has (`support`) is lexical; between languages only numbers, dates and codes are compared.
+A claim's numbers, dates, names, codes and quotations must stand in what it cites; a figure that follows from
+others does not stand and is reported, but for a sum with its addends. How much of a claim's wording a source
+has (`support`) is lexical; between languages only numbers, dates and codes are compared.
 """
 
 from __future__ import annotations
@@ -12,17 +12,17 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from agent.answering.binding import clauses
-from agent.answering.claims import Claim
-from agent.answering.derived import follows
-from agent.answering.facts import Facts, facts
-from agent.answering.gaps import BUT, GENERIC, HONEST, TRANSITION
-from agent.answering.links import without_links
-from agent.answering.pieces import Piece, pieces_of, plain
-from agent.answering.polarity import opposed
-from agent.answering.reference import Quotation, Reference
 from agent.answering.types import Source
-from indexes.text import CJK, NAMED, NOUN, content_terms, language
+from agent.answering.verification.binding import clauses
+from agent.answering.verification.claims import Claim
+from agent.answering.verification.derived import follows
+from agent.answering.verification.facts import Facts, facts
+from agent.answering.verification.gaps import BUT, GENERIC, HONEST, TRANSITION
+from agent.answering.verification.links import without_links
+from agent.answering.verification.pieces import Piece, pieces_of, plain
+from agent.answering.verification.polarity import opposed
+from agent.answering.verification.reference import Quotation, Reference
+from indexes.text import CJK, NOUN, content_terms, language
 
 __all__ = ["Checked", "Problem", "Quotation", "Verdict", "Verifier", "verdict"]
 
@@ -316,8 +316,6 @@ class Verifier:
         held = {term for term in own if any(one.share(term) for one in sources)}
         own = {t: w for t, w in own.items() if t in held or not _NUMERAL.match(t)}
         total = sum(own.values())
-        if not missing and len(found.quantities) >= 2 and total < NAMED:
-            return missing, FIRM  # hardly more than figures, which are all there
         covered = sum(w * max(one.share(term) for one in sources) for term, w in own.items())
         return missing, covered / total if total else 0.0
 
@@ -381,15 +379,17 @@ class Verifier:
         alike = [one for one in sources if _language(said) in {one.language, None}]
         missing: list[tuple[Problem, str]] = []
         for quantity in found.quantities:
-            if not any(one.has_quantity(quantity) for one in there) and not follows(
+            if not any(one.figures.has_quantity(quantity) for one in there) and not follows(
                 quantity, found, said
             ):
                 missing.append(("number", quantity.text))
         for date in found.dates:
-            if not any(one.has_date(date) for one in there):
+            if not any(one.figures.has_date(date) for one in there):
                 missing.append(("date", date.text))
         for code in found.codes:
-            if not any(one.has_code(code, alike=not sources or bool(alike)) for one in there):
+            if not any(
+                one.figures.has_code(code, alike=not sources or bool(alike)) for one in there
+            ):
                 missing.append(("name", code))
         for name in found.names:
             foreign = sources and not alike and _language(said) == "en"

@@ -7,14 +7,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
-from agent.answering.binding import Clause, clauses, misplaced, swapped
-from agent.answering.dates import Date
-from agent.answering.facts import Facts, facts, squashed
-from agent.answering.quantities import COUNTED, OTHER, PART, PLACE, UNKNOWN, Quantity
-from agent.answering.tables import Table, tables
 from agent.answering.types import Source
-from agent.answering.units import unit_words
-from indexes.text import CJK, NOUN, Haystack, content_terms, language, normalize, sentence_spans
+from agent.answering.verification.binding import Clause, clauses, misplaced, swapped
+from agent.answering.verification.facts import Facts, facts
+from agent.answering.verification.figures import Figures, stands_alone
+from agent.answering.verification.tables import Table, tables
+from indexes.text import NOUN, Haystack, content_terms, language, normalize, sentence_spans
 
 __all__ = ["Quotation", "Reference"]
 
@@ -149,88 +147,9 @@ class Reference:
         return found
 
     @cached_property
-    def _values(self) -> dict[str, dict[float, set[int]]]:
-        """The bounds of each value by dimension."""
-        found: dict[str, dict[float, set[int]]] = {}
-        for one in self._facts.quantities:
-            values = found.setdefault(one.dimension, {})
-            values.setdefault(_key(one.value), set()).add(one.bound)
-            upper, over, _ = one.dimension.partition("/")
-            if over:  # 40mg/kg is also 40mg, of which the rest is told elsewhere
-                values = found.setdefault(upper, {})
-                values.setdefault(_key(one.upper), set()).add(one.bound)
-        return found
-
-    @cached_property
-    def _numbers(self) -> dict[float, set[int]]:
-        """The bounds of each number whatever its unit, the parts of dates among them."""
-        found: dict[float, set[int]] = {}
-        for one in self._facts.quantities:
-            for value in (one.number, one.digits) if one.dimension != PART else ():
-                found.setdefault(_key(value), set()).add(one.bound)
-        for date in self._facts.dates:
-            for part in (date.year, date.month, date.day, date.quarter):
-                if part is not None:
-                    found.setdefault(float(part), set()).add(0)
-        return found
-
-    @cached_property
-    def _units(self) -> dict[str, set[float]]:
-        return unit_words(self.haystack.text)
-
-    def has_quantity(self, said: Quantity) -> bool:
-        """Say whether it has a quantity, with no bound to the other side."""
-        bounds: set[int] | None
-        if said.dimension == OTHER and self.language == "en":
-            bounds = self._among((OTHER, UNKNOWN, COUNTED, PLACE), said)
-        elif said.dimension in {UNKNOWN, OTHER}:
-            bounds = self._numbers.get(_key(said.number))
-        elif said.dimension == COUNTED:
-            words = (OTHER,) if self.language == "en" else ()  # English counts without counters
-            bounds = self._among((COUNTED, UNKNOWN, *words), said)
-        elif said.dimension == PART:
-            bounds = self._among((PART, UNKNOWN), said)
-            number = f"{said.value:g}"
-            if bounds is None and any(_PARTED.sub("", code) == number for code in self._codes):
-                bounds = {0}  # Section 1 of 一标段
-        elif said.dimension == PLACE:
-            bounds = self._among((PLACE, PART, UNKNOWN, COUNTED, "d"), said)
-            if bounds is None and any(said.value == date.day for date in self._facts.dates):
-                bounds = {0}
-        else:
-            bounds = self._values.get(said.dimension, {}).get(_key(said.value))
-            if bounds is None and "/" in said.dimension:
-                upper = said.dimension.partition("/")[0]
-                bounds = self._values.get(upper, {}).get(_key(said.upper))
-            if bounds is None:
-                bounds = self._bare(said)
-        if (
-            bounds is None
-            and said.dimension in {UNKNOWN, OTHER, COUNTED}
-            and said.value in self._sizes
-        ):
-            bounds = {0}
-        if bounds is not None:
-            return not said.bound or -said.bound not in bounds or bool(bounds - {-said.bound})
-        return said.about and self._near(said)
-
-    def _among(self, dimensions: Sequence[str], said: Quantity) -> set[int] | None:
-        for dimension in dimensions:
-            bounds = self._values.get(dimension, {}).get(_key(said.value))
-            if bounds is not None:
-                return bounds
-        return None
-
-    def _bare(self, said: Quantity) -> set[int] | None:
-        """Return the bounds of a number without a unit, where the unit stands elsewhere, as in a table."""
-        bare = self._values.get(UNKNOWN, {})
-        upper = said.dimension.partition("/")[0]
-        value = said.upper if upper != said.dimension else said.value
-        for factor in self._units.get(upper, ()):
-            bounds = bare.get(_key(value / factor))
-            if bounds is not None:
-                return bounds
-        return None
+    def figures(self) -> Figures:
+        """Its figures, dates and codes."""
+        return Figures(self._facts, self.haystack, self.language, self._sizes)
 
     @cached_property
     def _sizes(self) -> set[float]:
@@ -240,80 +159,6 @@ class Reference:
             sums = sum(_SUM.match(row[0]) is not None for row in table.rows)
             sizes |= {float(len(table.rows)), float(len(table.rows) - sums)}
         return sizes
-
-    def _near(self, said: Quantity) -> bool:
-        """Say whether a value that is rounded in the claim stands here in full."""
-        values = (
-            self._numbers if said.dimension == UNKNOWN else self._values.get(said.dimension, {})
-        )
-        return any(abs(value - said.value) <= 0.03 * abs(value) for value in values)
-
-    def has_date(self, said: Date) -> bool:
-        """Say whether it has a date, as precise as it is said."""
-        years = {date.year for date in self._facts.dates} | {
-            int(value) for value in self._numbers if 1900 <= value <= 2100
-        }
-        for date in self._facts.dates:
-            same = all(
-                mine is None or mine == theirs
-                for mine, theirs in (
-                    (said.month, date.month),
-                    (said.day, date.day),
-                    (said.quarter, date.quarter),
-                    (said.half, date.half),
-                )
-            )
-            if same and (said.year is None or said.year == date.year):
-                return True
-            if same and date.year is None and said.year in years:
-                return True
-        parts = (said.month, said.day, said.quarter, said.half)
-        if said.year is not None and not any(parts):
-            return said.year in years
-        if said.quarter and said.year in years and not said.month:
-            return float(said.quarter) in self._numbers and "季" in self.haystack.text
-        return False
-
-    @cached_property
-    def _codes(self) -> set[str]:
-        return {squashed(code) for code in self._facts.codes}
-
-    def has_code(self, said: str, *, alike: bool) -> bool:
-        """Say whether it has a code, or one of which it is the first part.
-
-        Args:
-            said: the code.
-            alike: whether they are of one language; else 5号线 is anything with that number.
-        """
-        if not alike and (part := _NUMBERED.search(said)):
-            number = part.group().lower()
-            word = _CALLED.get(said[-1])
-            if word is not None:
-                roman = _ROMAN.get(number, number)
-                return (
-                    re.search(rf"\b(?:{word})s? (?:{number}|{roman})\b", self.haystack.text)
-                    is not None
-                )
-            if number.isdigit():
-                return float(number) in self._numbers or any(
-                    number in re.findall(r"\d+", code) for code in self._codes
-                )
-            return any(number in re.split(r"[-\d]", c) for c in self._codes) or _stands_alone(
-                number, self.haystack.text
-            )
-        code = squashed(said)
-        if _PLURAL.search(said) and code[:-1] in self._codes | self.haystack.exact:
-            return True  # vCPUs
-        if code in self._codes or any(one.startswith(f"{code}-") for one in self._codes):
-            return True
-        kind, _, number = normalize(said).partition(" ")
-        if number and _stands_alone(f"{kind}s {number}", self.haystack.text):
-            return True  # grade 8 of grades 8 and above
-        if said.endswith("G") and re.search(
-            rf"(?<![\d.]){re.escape(said.lower())}[hb]", self.haystack.text
-        ):
-            return True  # 5G of 5GHz, 10G of 10GB
-        return _stands_alone(normalize(said), self.haystack.text)
 
     def mixes_up(self, said: str, found: Facts) -> list[str]:
         """Return the numbers of a claim that it gives for another thing."""
@@ -333,7 +178,7 @@ class Reference:
                 return True
         word = normalize(said)
         return (
-            _stands_alone(word, self.haystack.text)
+            stands_alone(word, self.haystack.text)
             or self.share(word) > 0
             or any(self.haystack.share(term) == 1.0 for term in content_terms(word))
         )
@@ -423,25 +268,6 @@ def _replaced(text: str, spans: Sequence[tuple[int, int, str]]) -> str:
 _SUM = re.compile(r"合计|总计|小计|total|sum", re.IGNORECASE)
 
 
-def _key(value: float) -> float:
-    return float(f"{value:.9g}")
-
-
-def _stands_alone(word: str, text: str) -> bool:
-    """Say whether a word stands in a text with no letter or digit at its sides."""
-    place = text.find(word) if word else -1
-    while place >= 0:
-        before, after = text[place - 1 : place], text[place + len(word) : place + len(word) + 1]
-        if not _alphanumeric(before) and not _alphanumeric(after):
-            return True
-        place = text.find(word, place + 1)
-    return False
-
-
-def _alphanumeric(sign: str) -> bool:
-    return sign.isascii() and sign.isalnum()
-
-
 def _within(name: str, text: str) -> bool:
     """Say whether the signs of a name stand in this order in a stretch of a text: 环保局 in 环境保护局."""
     if len(name) < 3:
@@ -457,19 +283,3 @@ def _within(name: str, text: str) -> bool:
             return True
         place = text.find(name[0], place + 1)
     return False
-
-
-_PLURAL = re.compile(r"[a-z][A-Z]+s\Z")
-_PARTED = re.compile(f"(?<=\\d)[{CJK}]+\\Z")
-_CALLED = {
-    "线": "line",
-    "楼": "building|block",
-    "期": "phase|stage",
-    "类": "category|class|type",
-    "级": "class|grade|level",
-    "区": "zone|area|section|block",
-    "段": "lot|section|contract",
-    "方": "party",
-}
-_ROMAN = dict(zip("1 2 3 4 5 6 7 8".split(), "i ii iii iv v vi vii viii".split(), strict=True))
-_NUMBERED = re.compile(rf"(?:\d+|[A-Z])(?=[号{CJK}])|(?<=[a-z] )(?:\d+|[A-Z])\Z")

@@ -1,8 +1,8 @@
 """Whether a figure of a claim belongs to another of two like things in its source.
 
 Where a source says "TX-200A 24 months, TX-200B 12 months", a claim about TX-200B with 24 months has
-each fact right and the pair wrong. Only things told apart by a code or by day and night are compared,
-and only where the source names the thing before its figures.
+each fact right and the pair wrong. Things told apart by a code or by day and night are compared where the
+source names them before their figures, others by the words that tell two clauses of the source apart.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 
-from agent.answering.facts import Facts, facts, squashed
-from agent.answering.quantities import COUNTED, OTHER, PART, UNKNOWN, Quantity
+from agent.answering.verification.facts import Facts, facts, squashed
+from agent.answering.verification.quantities import COUNTED, OTHER, PART, UNKNOWN, Quantity
 from indexes.text import CJK, NOUN, Haystack, content_terms, normalize
 
 __all__ = ["Clause", "clauses", "misplaced", "swapped"]

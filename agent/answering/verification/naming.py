@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from agent.answering.units import UNITS
+from agent.answering.verification.units import UNITS
 from indexes.text import CJK, names, persons
 
 __all__ = ["chinese_names", "latin_names", "opening_names"]
