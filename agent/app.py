@@ -304,6 +304,8 @@ class Waypost:
             UsageError: the decisions do not fit the request; it waits on.
             ClosedError: the project was closed meanwhile.
         """
+        if self._threads is None:
+            raise ThreadError("This project was opened without threads, so nothing waits in one.")
         async with self._alone(principal, thread):
             graph = await self._remembering()
             snapshot = await graph.aget_state(self._config(principal, thread))
@@ -391,7 +393,7 @@ class Waypost:
         modes: Any = ["custom", "values"] if told else ["values"]
         values: dict[str, Any] = {}
         pending: dict[str, Any] | None = None
-        limit: str | None = None
+        limit: Literal["seconds", "steps"] | None = None
         clock = asyncio.get_running_loop().time
         deadline = clock() + self.settings.limits.seconds + GRACE
         stream: Any = graph.astream(
@@ -444,7 +446,7 @@ class Waypost:
         text = ""
         if limit is not None:
             words = texts("messages", language(question))
-            text = words["limit_seconds"].format(seconds=self.settings.limits.seconds)
+            text = words[f"limit_{limit}"].format(seconds=self.settings.limits.seconds)
         else:
             assert pending is not None
             text = "\n".join(request["description"] for request in pending["action_requests"])

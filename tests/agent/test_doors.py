@@ -25,7 +25,7 @@ from mcp.types import ElicitResult
 from typing_extensions import TypedDict
 
 from agent import Principal, Waypost, WaypostSync
-from agent.errors import UsageError
+from agent.errors import ThreadError, UsageError
 from agent.langchain import as_runnable, as_tool
 from tests.agent.scripted import Scripted
 from tests.agent.tiny import runs, write_tiny_project
@@ -199,6 +199,13 @@ async def test_inside_another_graph(project: Path) -> None:
 def depth_of_well() -> str:
     """Says how deep the well is."""
     return "The well is 31 m deep."
+
+
+async def test_without_threads_nothing_waits(project: Path) -> None:
+    """A project that remembers nothing says so when asked to go on."""
+    async with Waypost.open(project, persistent=False) as waypost:
+        with pytest.raises(ThreadError, match="without threads"):
+            await waypost.resume(thread="t")
 
 
 async def test_parts_of_the_apps_own(project: Path) -> None:

@@ -101,6 +101,7 @@ async def mixed(tiny: Waypost, folder: Path, turns: int, **settings: Any) -> Non
     assert report.megabytes[1] - report.megabytes[0] < 50
 
 
+@pytest.mark.slow
 async def test_mixed_faults(tiny: Waypost, tmp_path: Path) -> None:
     """Of sixty turns, sixteen at once, each ends in time whatever the endpoints do."""
     await mixed(tiny, tmp_path / "project", 60, seconds=1.5, silent=0.15)
