@@ -304,12 +304,37 @@ class Waypost:
             UsageError: the decisions do not fit the request; it waits on.
             ClosedError: the project was closed meanwhile.
         """
+        async with self._continued(thread, decisions, principal) as (turn, question):
+            return await self._answered(turn, question, principal, thread)
+
+    async def stream_resume(
+        self,
+        *,
+        thread: str,
+        decisions: Sequence[dict[str, Any]] = (),
+        principal: Principal | None = None,
+    ) -> AsyncGenerator[Event, None]:
+        """Continue a turn as `resume` does and tell what happens meanwhile; the last event is the answer.
+
+        Args and errors are those of `resume`.
+        """
+        async with (
+            self._continued(thread, decisions, principal) as (turn, question),
+            aclosing(self._run(turn, question, principal, thread)) as events,
+        ):
+            async for event in events:
+                yield event
+
+    @asynccontextmanager
+    async def _continued(
+        self, thread: str, decisions: Sequence[dict[str, Any]], principal: Principal | None
+    ) -> AsyncIterator[tuple[Command[Any], str]]:
+        """Give what goes on with a thread's turn, and its question, while no other turn runs there."""
         if self._threads is None:
             raise ThreadError("This project was opened without threads, so nothing waits in one.")
         async with self._alone(principal, thread):
             graph = await self._remembering()
             snapshot = await graph.aget_state(self._config(principal, thread))
-            question = str(snapshot.values.get("question", ""))
             if snapshot.interrupts:
                 checked_decisions(
                     {"decisions": list(decisions)},
@@ -317,14 +342,13 @@ class Waypost:
                     self.tools,
                     self.settings.project.language,
                 )
-                command: Command[Any] = Command(resume={"decisions": list(decisions)})
-                return await self._answered(command, question, principal, thread)
-            if not snapshot.next or decisions:
+                turn: Command[Any] = Command(resume={"decisions": list(decisions)})
+            elif snapshot.next and not decisions:
+                deadline = time.time() + self.settings.limits.seconds
+                turn = Command(update={"deadline": deadline})
+            else:
                 raise ThreadError(f"Nothing waits for an approval on the thread {thread!r}.")
-            again: Command[Any] = Command(
-                update={"deadline": time.time() + self.settings.limits.seconds}
-            )
-            return await self._answered(again, question, principal, thread)
+            yield turn, str(snapshot.values.get("question", ""))
 
     @property
     def tools(self) -> Mapping[str, Tool]:

@@ -42,7 +42,8 @@ TOOLS = ROOT / "docs" / "tools.md"
 PYTHON = ROOT / "docs" / "python.md"
 MODELS = ROOT / "docs" / "models.md"
 SECURITY = ROOT / "docs" / "security.md"
-GUIDES = [RETRIEVAL, DOCUMENTS, ROUTING, TOOLS, MODELS, SECURITY]
+SERVER = ROOT / "docs" / "server.md"
+GUIDES = [RETRIEVAL, DOCUMENTS, ROUTING, TOOLS, MODELS, SECURITY, SERVER]
 NEEDS_SERVER = ("docker run", "waypost store copy")
 NOT_RUN = (
     "python3 -m venv",

@@ -8,8 +8,9 @@ from pathlib import Path
 
 from agent.errors import UsageError
 
-__all__ = ["copy_template", "template_names"]
+__all__ = ["SERVING", "copy_template", "serving", "template_names"]
 
+SERVING = "langgraph.json"
 IGNORED = shutil.ignore_patterns(".waypost", "__pycache__", "*.pyc")
 
 
@@ -26,6 +27,11 @@ def _folders() -> dict[str, Path]:
 def template_names() -> list[str]:
     """Return the names that `waypost init --template` takes."""
     return sorted(_folders())
+
+
+def serving() -> str:
+    """Return the langgraph.json of a project."""
+    return (resources.files("agent.templates") / SERVING).read_text(encoding="utf-8")
 
 
 def copy_template(name: str, target: Path) -> int:
@@ -50,6 +56,8 @@ def copy_template(name: str, target: Path) -> int:
         raise UsageError(f"{str(target)!r} already exists.", fix="choose a new or empty folder.")
     try:
         shutil.copytree(folders[name], target, ignore=IGNORED, dirs_exist_ok=True)
+        if not (target / SERVING).exists():
+            (target / SERVING).write_text(serving(), encoding="utf-8")
     except OSError as error:
         raise UsageError(f"{str(target)!r} cannot be made: {error.strerror}.") from error
     return sum(1 for path in target.rglob("*") if path.is_file())

@@ -1,0 +1,100 @@
+"""Threads of a served project outlive the server, killed in the middle of a turn or of an approval."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+pytest.importorskip("langgraph_api", reason="the `server` extra is not installed")
+
+from langgraph_sdk import get_client
+
+from tests.agent.test_threads import SETTINGS, TOOLS, runs
+from tests.postgres import MISSING, postgres
+from tests.serving import ROOT, command, free_port
+
+pytestmark = [pytest.mark.slow, pytest.mark.skipif(bool(MISSING), reason=MISSING)]
+
+
+@pytest.fixture
+def project(tmp_path: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Return a small project whose threads are in Postgres."""
+    (tmp_path / "docs").mkdir()
+    (tmp_path / "docs" / "pump.md").write_text("The seal is replaced after 8,000 hours.\n")
+    (tmp_path / "tools.py").write_text(TOOLS)
+    with postgres(tmp_path_factory.mktemp("postgres")) as url:
+        (tmp_path / "waypost.toml").write_text(f'{SETTINGS}\n[threads]\nurl = "{url}"\n')
+        yield tmp_path
+
+
+@contextmanager
+def served(project: Path) -> Iterator[tuple[str, subprocess.Popen[str]]]:
+    """Serve the project until the block ends."""
+    asked = command(
+        "serve", "--open", "--json", "--project", str(project), "--port", str(free_port())
+    )
+    with subprocess.Popen(
+        asked, env={**os.environ, "PYTHONPATH": str(ROOT)}, stdout=subprocess.PIPE, text=True
+    ) as process:
+        try:
+            assert process.stdout is not None
+            yield json.loads(process.stdout.readline())["url"], process
+        finally:
+            process.kill()
+
+
+async def run(url: str, thread: str, **options: Any) -> Any:
+    """Run the assistant on a thread, and return the last values."""
+    async with get_client(url=url) as client:
+        return await client.runs.wait(
+            thread, "waypost", if_not_exists="create", durability="sync", **options
+        )
+
+
+def asked(question: str) -> dict[str, Any]:
+    """Return the input of a question."""
+    return {"messages": [{"role": "user", "content": question}]}
+
+
+async def test_an_approval_survives_the_server(project: Path) -> None:
+    """What waited for a person waits on after kill -9, and runs once."""
+    thread = "6f1f9a64-30a6-4b0a-9f0b-0f1d3c3d8a11"
+    with served(project) as (url, process):
+        values = await run(url, thread, input=asked("Scrap 3 seals"))
+        assert values["__interrupt__"]
+        process.send_signal(signal.SIGKILL)
+    with served(project) as (url, _):
+        decisions = {"resume": {"decisions": [{"type": "approve"}]}}
+        values = await run(url, thread, command=decisions)
+    assert "Scrapped 3 seals." in values["answer"]["answer"]
+    assert runs(project) == ["scrap"]
+
+
+async def test_a_turn_survives_the_server(project: Path) -> None:
+    """A turn that was killed in a tool with side effects goes on there, and does not run it twice."""
+    thread = "6f1f9a64-30a6-4b0a-9f0b-0f1d3c3d8a12"
+    (project / "wait").touch()
+    with served(project) as (url, process):
+        turn = asyncio.create_task(run(url, thread, input=asked("Order 3 seals")))
+        ends = time.monotonic() + 60
+        while not runs(project):
+            assert time.monotonic() < ends
+            await asyncio.sleep(0.05)
+        process.send_signal(signal.SIGKILL)
+        await asyncio.gather(turn, return_exceptions=True)
+    (project / "wait").unlink()
+    with served(project) as (url, _):
+        values = await run(url, thread, input=None)
+    assert runs(project) == ["order"]
+    assert "A person has to check" in values["answer"]["answer"]
+    assert values["answer"]["route"]["question"] == "Order 3 seals"
