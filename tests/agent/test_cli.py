@@ -6,12 +6,9 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import pexpect
 import pytest
 
 from agent import Answer, Passage, Route, Waypost
@@ -22,14 +19,10 @@ from tests.agent.tiny import runs, write_tiny_project
 
 ROOT = Path(__file__).parent.parent.parent
 COMMAND = [sys.executable, "-W", "error", "-c", "from agent.cli.main import run; run()"]
-PROMPT = r"\x1b\[\?2004h"  # the prompt turns bracketed paste on
 ENVIRONMENT = {
     **os.environ,
     "PYTHONPATH": str(ROOT),
     "PYTHONUTF8": "1",
-    "COLUMNS": "200",
-    "PROMPT_TOOLKIT_NO_CPR": "1",
-    "TERM": "xterm",
 }
 
 
@@ -53,20 +46,6 @@ def printed(*args: str | Path) -> Any:
     return json.loads(done.stdout)
 
 
-@contextmanager
-def terminal(*args: str | Path) -> Iterator[pexpect.spawn[str]]:
-    """Run the command in a terminal of its own."""
-    environment: Any = ENVIRONMENT
-    child = pexpect.spawn(
-        COMMAND[0], [*COMMAND[1:], *map(str, args)],
-        env=environment, encoding="utf-8", timeout=30, dimensions=(40, 160),
-    )  # fmt: skip
-    try:
-        yield child
-    finally:
-        child.close(force=True)
-
-
 @pytest.fixture(scope="module")
 def project(tiny: Waypost, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a small project that the command has ingested and nobody holds open."""
@@ -88,7 +67,7 @@ def test_from_nothing_to_an_answer(tmp_path: Path, tiny: Waypost) -> None:
     """A new project answers about its own document, with the keys that programs rely on."""
     folder = tmp_path / "new"
     made = printed("init", folder)
-    assert (made["template"], made["files"]) == ("basic", 2)
+    assert (made["template"], made["files"]) == ("basic", 3)
     shutil.copytree(tiny.project / ".waypost" / "cache", folder / ".waypost" / "cache")
     report = printed("ingest", "--project", folder)
     assert set(report) == {
@@ -297,97 +276,6 @@ async def test_store_in_use(tmp_path: Path, command: list[str]) -> None:
     error = json.loads(done.stderr)
     assert (error["error"], error["retryable"]) == ("store_locked", True)
     assert "another process" in error["message"]
-
-
-def test_chat_in_a_pipe(project: Path) -> None:
-    """Questions and commands are read from a pipe; a mistake costs a turn, the end ends the chat."""
-    lines = ["/why", "/open 1", "a" * 9000, "年假有几天？", "/why", "/open 1", "/open 7", "/docs"]
-    lines += ["/help", "/new", "/why"]
-    done = waypost("chat", "--project", project, typed="\n".join(lines))
-    assert done.returncode == 0
-    assert done.stderr.startswith("Error: The question has 9000 characters")
-    assert done.stderr.count("\n") == 1
-    for said in (
-        "Pump desk", "Nothing has been asked yet.", "7天", "[1] 休假制度 (第一条 年假)",
-        "search leave, by classifier", "docs/leave/休假制度.md (第一条 年假)",
-        "There is no such source", "Pump manual", "Ctrl-D",
-    ):  # fmt: skip
-        assert said in done.stdout
-    assert done.stdout.count("Nothing has been asked yet.") == 2
-
-
-def test_chat_refuses_unknown_commands(project: Path) -> None:
-    """A mistyped command is no question and leaves the last answer; /index and a path may be asked."""
-    lines = ["年假有几天？", "/corect search leave", "/Why", "/", "/why"]
-    lines += [
-        "/index leave 年假有几天？",
-        "/why",
-        "/etc/hosts 在哪里？",
-        "/why",
-        "/exit now",
-        "/why",
-    ]
-    done = waypost("chat", "--project", project, typed="\n".join(lines))
-    assert done.returncode == 0, done.stderr
-    for command in ("/corect", "/Why", "/"):
-        assert f"Error: {command!r} is no command." in done.stderr
-    assert done.stderr.count("/correct what is right") == 3
-    assert done.stdout.count("search leave, by classifier") == 1
-    assert done.stdout.count("search leave, by rule") == 1
-    assert "/etc/hosts 在哪里？\n" in done.stdout
-
-
-def test_chat_asks_for_approval(project: Path) -> None:
-    """A call that needs approval is put to the person, and their answer counts."""
-    before = len(runs(project))
-    typed = "Order 3 seals\nn\nOrder 4 seals\ny\n/exit\nOrder 5 seals\n"
-    done = waypost("chat", "--project", project, typed=typed)
-    assert done.returncode == 0, done.stderr
-    assert "That was not approved" in done.stdout
-    assert "Ordered 4 of seal." in done.stdout
-    assert [run["count"] for run in runs(project)[before:]] == [4]
-
-
-def test_chat_in_a_terminal(project: Path) -> None:
-    """A person types, sees the answer with its sources, asks why, opens a source, and leaves."""
-    with terminal("chat", "--project", project) as child:
-        for typed, seen in (
-            ("How often is the bearing lubricated?", r"every 500 hours.*\[1\] Pump manual \(Lubrication\)"),
-            ("/why", r"search manual, by classifier"),
-            ("/open 1", r"docs/manual/pump\.md \(Lubrication\)"),
-            ("/docs", r"leave +休假制度"),
-        ):  # fmt: skip
-            child.expect(PROMPT)
-            child.send(f"{typed}\r")
-            child.expect(seen)
-        child.expect(PROMPT)
-        child.sendeof()
-        child.expect(pexpect.EOF)
-        child.wait()
-        assert child.exitstatus == 0
-
-
-def test_interrupting_an_answer(tmp_path: Path, tiny: Waypost) -> None:
-    """Ctrl-C stops the answer and not the chat, as often as it is pressed."""
-    folder = write_tiny_project(tmp_path)
-    settings = folder / "waypost.toml"
-    settings.write_text(
-        settings.read_text("utf-8").replace("timeout = 0.2", "timeout = 50"), "utf-8"
-    )
-    shutil.copytree(tiny.project / ".waypost" / "cache", folder / ".waypost" / "cache")
-    with terminal("chat", "--project", folder) as child:
-        for count in (1, 2):
-            child.expect(PROMPT)
-            child.send("Make the report for the south site\r")
-            while len(runs(folder)) < count:
-                child.expect([r"\S", pexpect.TIMEOUT], timeout=0.05)
-            child.sendintr()
-            child.expect(r"\(stopped\)")
-        child.expect(PROMPT)
-        child.sendeof()
-        child.expect(pexpect.EOF)
-        child.wait()
-        assert child.exitstatus == 0
 
 
 def test_eval_and_its_floors(project: Path, tmp_path: Path) -> None:

@@ -12,7 +12,6 @@ from typing import Any
 import pytest
 
 from agent import Principal, Waypost
-from agent.cli.chat import _Session
 from agent.cli.correct import correct
 from agent.errors import ConfigurationError, UnknownIndexError, UsageError
 from agent.routing.corrections import (
@@ -268,38 +267,6 @@ def test_correct_command(tiny_project: MakeProject, capsys: pytest.CaptureFixtur
     printed = json.loads(capsys.readouterr().out)
     assert printed["right"] == {"action": "act", "indexes": [], "tool": "order_part"}
     assert len(read_corrections(project / FILE).entries) == 2
-
-
-async def test_chat_corrects(tiny_project: MakeProject, capsys: pytest.CaptureFixture[str]) -> None:
-    """In the chat the last question is corrected; a thumbs-down asks for what is right."""
-    async with Waypost.open(tiny_project(), persistent=False) as waypost:
-        await waypost.ingest()
-        session = _Session(waypost, None, "t")
-        await session.handle("/bad")
-        assert "Nothing has been asked" in capsys.readouterr().out
-        await session.handle("How often is the bearing lubricated?")
-        capsys.readouterr()
-        await session.handle("/bad")
-        told = capsys.readouterr().out
-        assert "/correct search leave|manual, act order_part" in told
-        assert "read_salary" not in told
-        for words in ("search leave manual", "act read_gauge manual", "clarify", "answer"):
-            await session.handle(f"/correct {words}")
-        assert capsys.readouterr().out.count("Stored") == 4
-        for words in ("search", "search budget", "act", "act read_salary", "answer leave", "fly"):
-            await session.handle(f"/correct {words}")
-        assert capsys.readouterr().err.count("Error: ") == 6
-        entries = read_corrections(waypost.project / FILE).entries
-    assert [entry.right for entry in entries] == [
-        None,
-        Right("search", ("leave", "manual")),
-        Right("act", ("manual",), "read_gauge"),
-        Right("clarify"),
-        ANSWER,
-    ]
-    decided = entries[0].decided
-    assert decided is not None
-    assert decided["question"] == entries[0].question
 
 
 async def test_learning_that_failed_is_told_and_tried_again(

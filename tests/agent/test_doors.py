@@ -133,7 +133,12 @@ async def test_other_agents_ask_over_mcp(project: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("approve", "ordered"), [(True, 1), (False, 0), (None, 0)], ids=["yes", "no", "cannot ask"]
+    ("approve", "ordered"),
+    [
+        pytest.param(True, 1, id="yes"),
+        pytest.param(False, 0, id="no", marks=pytest.mark.slow),
+        pytest.param(None, 0, id="cannot ask", marks=pytest.mark.slow),
+    ],
 )
 async def test_a_person_approves_over_mcp(
     project: Path, approve: bool | None, ordered: int
@@ -146,6 +151,7 @@ async def test_a_person_approves_over_mcp(
     assert ("Ordered 3" in answer["answer"]) == bool(ordered)
 
 
+@pytest.mark.slow
 async def test_groups_come_from_the_command_line(project: Path) -> None:
     """Who starts the server says for whom it answers; nothing a client sends does."""
     async with client(project, "--user", "eve") as session:
