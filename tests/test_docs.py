@@ -17,6 +17,7 @@ from typing import Any
 
 import nbformat
 import pytest
+import yaml
 from nbclient import NotebookClient
 from pydantic import BaseModel
 
@@ -43,7 +44,8 @@ PYTHON = ROOT / "docs" / "python.md"
 MODELS = ROOT / "docs" / "models.md"
 SECURITY = ROOT / "docs" / "security.md"
 SERVER = ROOT / "docs" / "server.md"
-GUIDES = [RETRIEVAL, DOCUMENTS, ROUTING, TOOLS, MODELS, SECURITY, SERVER]
+PRODUCTION = ROOT / "docs" / "production.md"
+GUIDES = [RETRIEVAL, DOCUMENTS, ROUTING, TOOLS, MODELS, SECURITY, SERVER, PRODUCTION]
 NEEDS_SERVER = ("docker run", "waypost store copy")
 NOT_RUN = (
     "python3 -m venv",
@@ -51,6 +53,7 @@ NOT_RUN = (
     "export ",
     "langgraph dev",
     "waypost mcp",
+    "waypost serve",
     *NEEDS_SERVER,
 )
 WAYPOST = [sys.executable, "-c", "from agent.cli.main import run; run()"]
@@ -102,11 +105,8 @@ def run(command: list[str], folder: Path, typed: str = "") -> str:
     return done.stdout
 
 
-@pytest.mark.parametrize(
-    "readme",
-    [READMES[0], *(pytest.param(one, marks=pytest.mark.slow) for one in READMES[1:])],
-    ids=lambda path: path.name,
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("readme", READMES, ids=lambda path: path.name)
 def test_commands(readme: Path, folder: Path) -> None:
     """Every waypost command of the README succeeds and prints something."""
     shutil.rmtree(folder / "my_project", ignore_errors=True)
@@ -116,6 +116,7 @@ def test_commands(readme: Path, folder: Path) -> None:
         assert run([*WAYPOST, *words], folder).strip(), words
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("readme", READMES, ids=lambda path: path.name)
 def test_python_snippets(readme: Path, folder: Path) -> None:
     """Every Python snippet of the README runs and prints something."""
@@ -354,7 +355,28 @@ def test_every_key_has_its_default() -> None:
     assert shown(ROUTING) == routing | defaults(Costs) | defaults(Rule)
 
 
-@pytest.mark.parametrize("readme", [*READMES, *GUIDES], ids=lambda path: path.name)
+def test_compose_file() -> None:
+    """Its services name volumes, services and settings that there are."""
+    compose = yaml.safe_load((ROOT / "docs/production/compose.yml").read_text(encoding="utf-8"))
+    services = compose["services"]
+    for service in services.values():
+        assert set(service.get("depends_on", ())) <= set(services)
+        named = {one.partition(":")[0] for one in service["volumes"]}
+        assert {one for one in named if not one.startswith(".")} <= set(compose["volumes"])
+    given = [name for name in services["app"]["environment"] if name.startswith("WAYPOST_")]
+    settings: dict[str, dict[str, str]] = {}
+    for name in given:
+        section, key = name.removeprefix("WAYPOST_").lower().split("__")
+        settings.setdefault(section, {})[key] = str(services["app"]["environment"][name])
+    read = Settings.model_validate(settings)
+    assert (read.store.shard_number, read.store.replication_factor) == (4, 2)
+
+
+@pytest.mark.parametrize(
+    "readme",
+    [*READMES, *GUIDES, PYTHON, ROOT / "docs" / "chat.md"],
+    ids=lambda path: path.name,
+)
 def test_links(readme: Path) -> None:
     """Every relative link of the README leads to a file."""
     for link in re.findall(r"\]\(([^)#]+)\)", readme.read_text(encoding="utf-8")):

@@ -210,6 +210,7 @@ async def test_an_unusual_word_weighs_no_more_than_the_words_of_a_small_index(
             "parts": [part],
             "found": [{"part": 0, "index": "leave", "weight": 1.0, "passages": found}],
             "denied": [],
+            "route": {"action": "search"},
             "deadline": time.time() + 60,
             "usage": {"model_calls": 0, "input_tokens": 0, "output_tokens": 0},
         }
