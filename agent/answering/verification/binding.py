@@ -1,125 +1,27 @@
 """Whether a figure of a claim belongs to another of two like things in its source.
 
 Where a source says "TX-200A 24 months, TX-200B 12 months", a claim about TX-200B with 24 months has
-each fact right and the pair wrong. Things told apart by a code or by day and night are compared where the
-source names them before their figures, others by the words that tell two clauses of the source apart.
+each fact right and the pair wrong. Things are told apart by the words that only one of two clauses has.
 """
 
 from __future__ import annotations
 
 import re
 from bisect import bisect_left
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 
-from agent.answering.verification.facts import Facts, facts, squashed
-from agent.answering.verification.quantities import COUNTED, OTHER, PART, UNKNOWN, Quantity
-from indexes.text import CJK, NOUN, Haystack, content_terms, normalize
+from agent.answering.verification.facts import facts
+from agent.answering.verification.quantities import COUNTED, OTHER, PART, UNKNOWN
+from indexes.text import NOUN, Haystack, content_terms
 
-__all__ = ["Clause", "clauses", "misplaced", "swapped"]
+__all__ = ["Clause", "clauses", "misplaced"]
 
 TELLS = 0.6  # the share of what tells a clause apart that a claim has if it is about it
 TELLS_MORE = 0.5  # how much more than of what tells the figure's own clause apart
 MOST = 120  # clauses of a source that are compared
 PLACES = 6  # of a figure in it; one that stands in more is no label's own
-
-_SENTENCE = re.compile(r"[。;\n!?！？]|\.\s")
-_CONTRASTS = (
-    (re.compile(r"昼间|日间|白天|daytime"), re.compile(r"夜间|夜晚|晚间|night-?time")),
-    (re.compile(r"进口|import"), re.compile(r"出口|export")),
-    (re.compile(r"最大值|maximum"), re.compile(r"最小值|minimum")),
-)
-_TELLS = re.compile(rf"\d+[a-z]?(?![a-z])|\d+|(?<=-)[a-z]{{1,4}}\Z|\A[a-z](?=[{CJK}])")
-
-
-def swapped(claim: str, found: Facts, source: str, codes: Sequence[str]) -> list[str]:
-    """Return the figures of a claim that its source gives for something else only.
-
-    Args:
-        claim: what the claim says, without markers.
-        found: its facts.
-        source: the normalised text that it cites.
-        codes: the codes in that text.
-    """
-    said = normalize(claim)
-    wrong: list[str] = []
-    for own, others in _rivals(said, found, codes):
-        if not others.search(source):
-            continue
-        wrong += [q.text for q in found.quantities if _elsewhere(q, own, others, source)]
-    return wrong
-
-
-def _rivals(
-    claim: str, found: Facts, codes: Sequence[str]
-) -> Iterator[tuple[re.Pattern[str], re.Pattern[str]]]:
-    """Yield what a claim is about with what it could be mixed up with."""
-    for first, second in _CONTRASTS:
-        has = bool(first.search(claim)), bool(second.search(claim))
-        if has == (True, False):
-            yield first, second
-        elif has == (False, True):
-            yield second, first
-    kinds: dict[str, set[str]] = {}
-    for code in found.codes:
-        kinds.setdefault(_kind(code), set()).add(code)
-    for kind, own in kinds.items():
-        if len(own) != 1:
-            continue
-        mine = next(iter(own))
-        like = {c for c in codes if _kind(c) == kind and squashed(c) != squashed(mine)}
-        if like and kind:
-            yield _any({mine}), _any(like)
-
-
-def _kind(code: str) -> str:
-    return _TELLS.sub("", squashed(code))
-
-
-def _any(codes: set[str]) -> re.Pattern[str]:
-    """Return a pattern of some codes; 2标段 is also 二标段."""
-    ways = {normalize(code) for code in sorted(codes)[:20]}
-    ways |= {_NUMERALS[int(m[1])] + m[2] for way in ways if (m := _FEW.fullmatch(way))}
-    either = "|".join(re.escape(way) for way in sorted(ways, key=len, reverse=True))
-    return re.compile(rf"(?<![a-z0-9])(?:{either})(?![a-z0-9])")
-
-
-_NUMERALS = "〇一二三四五六七八九"
-_FEW = re.compile(rf"([1-9])([{CJK}]+)")
-
-
-def _elsewhere(
-    quantity: Quantity, own: re.Pattern[str], others: re.Pattern[str], source: str
-) -> bool:
-    """Say whether a number stands in a source behind another thing and never behind its own."""
-    digits = f"{quantity.digits:.9g}"
-    pattern = re.compile(rf"(?<![\d.]){re.escape(digits)}(?!\d|\.\d)")
-    found = False
-    for sentence in _SENTENCE.split(source.replace(",", "") if len(digits) > 3 else source):
-        names = [(m.start(), True) for m in own.finditer(sentence)]
-        names += [(m.start(), False) for m in others.finditer(sentence)]
-        first = _DIGIT.search(_blanked(sentence, own, others))
-        for match in pattern.finditer(sentence):
-            before = [name for name in names if name[0] < match.start()]
-            if not before or first is None or min(names)[0] > first.start():
-                return False
-            if max(before)[1]:
-                return False
-            found = True
-    return found
-
-
-_DIGIT = re.compile(r"(?<![\d.-])\d+(?!\d|\s*[年月日-])")  # none of a date
-
-
-def _blanked(sentence: str, *patterns: re.Pattern[str]) -> str:
-    for pattern in patterns:
-        sentence = pattern.sub(lambda match: "x" * len(match.group()), sentence)
-    return sentence
-
-
-# --- parallel clauses ----------------------------------------------------------------------------
 
 _ENDS = re.compile(r"[。！？!?\n]|\.\s")
 _JOINTS = re.compile(
@@ -170,6 +72,14 @@ class Clause:
         held += sum(figure in self.figures for figure in figures)
         return held / (len(terms) + len(figures))
 
+    def touches(self, other: Clause) -> bool:
+        """Say whether it has a word of another."""
+        return any(self.haystack.share(term) for term in other.terms)
+
+    def names(self, other: Clause) -> bool:
+        """Say whether it has every word of another."""
+        return bool(other.terms) and all(self.haystack.share(term) for term in other.terms)
+
 
 _KINDS = {OTHER: UNKNOWN, COUNTED: UNKNOWN}  # 27 points, and 19 for the other
 _SAYS_FIGURE = re.compile(r"[~§\d]")
@@ -215,12 +125,13 @@ def misplaced(claim: str, source: Sequence[Clause]) -> list[str]:
     for clause in clauses(claim):
         for figure in clause.figures:
             own = [one for one in source if figure in one.figures]
-            if not 0 < len(own) <= PLACES:
+            if not 0 < len(own) <= PLACES or any(clause.names(one) for one in own):
                 continue
             rivals = [
                 one
                 for one in source
-                if figure not in one.figures
+                if clause.touches(one)
+                and figure not in one.figures
                 and any(other[0] == figure[0] for other in one.figures - clause.figures)
             ]
             if all(any(_tells(clause, one, rival, figure) for rival in rivals) for one in own):
@@ -229,19 +140,24 @@ def misplaced(claim: str, source: Sequence[Clause]) -> list[str]:
     return wrong
 
 
+@lru_cache(maxsize=4096)
+def _apart(one: Clause, other: Clause) -> tuple[str, ...]:
+    """Return the words of a clause that another has not; the claims of an answer ask for them again."""
+    return tuple(term for term in one.terms if other.haystack.share(term) < NOUN)
+
+
 def _tells(claim: Clause, own: Clause, rival: Clause, figure: tuple[str, float]) -> bool:
     """Say whether a claim names what a rival clause is about and not what its figure's clause is."""
-    alike = own.sentence == rival.sentence
-    alike = alike or any(rival.haystack.share(term) == 1.0 for term in own.terms)
     shares = []
+    alike = own.sentence == rival.sentence or len(_apart(own, rival)) < len(own.terms)
     for one, other in ((rival, own), (own, rival)):
-        terms = [term for term in one.terms if other.haystack.share(term) < NOUN]
+        terms = _apart(one, other)
         figures = [
             f
             for f in one.figures - other.figures - {figure}
             if f[0] != figure[0] or f in claim.figures
         ]
-        if len(terms) + len(figures) < (1 if alike or one is own else 2):
+        if not terms or len(terms) + len(figures) < (1 if alike or one is own else 2):
             return False
         shares.append(claim.held(terms, figures))
     return shares[0] >= TELLS and shares[1] <= shares[0] - TELLS_MORE

@@ -11,7 +11,7 @@ import unicodedata
 from dataclasses import dataclass, field
 
 from agent.answering.verification.dates import Date, chinese_dates, english_dates
-from agent.answering.verification.naming import chinese_names, latin_names, opening_names
+from agent.answering.verification.naming import chinese_names, latin_names
 from agent.answering.verification.quantities import PART, Quantity, quantities
 from agent.answering.verification.units import UNITS
 from indexes.text import CJK, chinese_number, normalize
@@ -27,7 +27,6 @@ class Facts:
     dates: list[Date] = field(default_factory=list)
     codes: list[str] = field(default_factory=list)
     names: list[str] = field(default_factory=list)  # of Latin letters
-    openers: list[str] = field(default_factory=list)  # names at the beginning of a sentence
     chinese: list[str] = field(default_factory=list)  # Chinese names
     titles: list[str] = field(default_factory=list)
     quotes: list[str] = field(default_factory=list)
@@ -57,11 +56,14 @@ _CODE = re.compile(
     r")"
 )
 _UNITLIKE = re.compile(
-    r"(?:(?:[a-z]{1,4}/)?(?:m|km|cm|mm|dm)[23]|sq|q[1-4]|h[12]|co2|\d+(?:m|h|s|t|g|l|w|v|a|k|x|kg|km|mm|cm|mg|ml|kw|mw|db|gb|mb|kb|tb|ms|min|day|days|hour|year|month|week)(?:[-/].*)?|\d+-(?:second|minute|hour|day|week|month|year|m|mm|cm|km|g|kg|t|ton|tonne)s?)\Z",
+    r"(?:(?:[a-z]{1,4}/)?(?:m|km|cm|mm|dm)[23]|sq|q[1-4]|h[12]|co2|\d+(?:m|h|s|t|g|l|w|v|a|k|x|kg|km|mm|cm|mg|ml|kw|mw|db|gb|mb|kb|tb|ms|min|day|days|hour|year|month|week)(?:[-/].*)?|\d+-[a-z]{3,}(?:-[a-z]+)*|\d+-(?:m|mm|cm|km|g|kg|t)s?)\Z",
     re.IGNORECASE,
 )
+_HOUSED = (
+    "线楼井孔桩桥墩坑门机房院厅区站口仓库柜炉泵池塔梁柱洞店车船线令标"  # what 3号 is a name of
+)
 _LETTERED = re.compile(
-    rf"(?<![A-Za-z])[A-Z](?=[区座栋段标包型类级楼馆厅组款轮股])|(?<![{CJK}])?[甲乙丙丁](?=[方级类])|(?<!\d)\d{{1,4}}号[{CJK}](?<![日，的])"
+    rf"(?<![A-Za-z])[A-Z](?=[区座栋段标包型类级楼馆厅组款轮股])|(?<![{CJK}])?[甲乙丙丁](?=[方级类])|(?<!\d)\d{{1,4}}号[{_HOUSED}]"
     r"|(?:[一二三四五六七八九十]|\d{1,2})(?:期|标段|级(?!别))"
 )
 _TITLE = re.compile(r"《([^《》]{1,120})》")
@@ -119,6 +121,8 @@ def facts(text: str, *, named: bool = True) -> Facts:
         out.titles = [one.strip() for one in _TITLE.findall(text)]
         spans, plain = _taken(_CODE_SPAN, plain)
         out.codes += [span.strip() for span in spans]
+    plain = _AGED.sub(r"\1 \2", plain)
+    plain = _AMPERES.sub(r"\1 amps", plain)
     if "@" in plain:
         emails, plain = _taken(_EMAIL, plain)
         out.codes += emails
@@ -144,7 +148,6 @@ def facts(text: str, *, named: bool = True) -> Facts:
     plain = _LEVEL.sub(lambda m: " " * len(m.group()), plain)
     if named:
         out.names = latin_names(plain)
-        out.openers = opening_names(plain)
         out.chinese = chinese_names(text)
     low = normalize(plain)
     dates, low = chinese_dates(low)
@@ -158,13 +161,15 @@ def facts(text: str, *, named: bool = True) -> Facts:
     return out
 
 
+_AGED = re.compile(r"\b(over|under)-(\d{1,3})s\b", re.IGNORECASE)
+_AMPERES = re.compile(r"(\d) ?(?:A(?=\s*(?:[^\sA-Za-z0-9]|\Z))|安培?(?![全装]))")
 _BAND = re.compile(r"\A\d+(?:\.\d+)?G\Z")  # 5G, which is no weight
 _CENTURY = re.compile(r"(?:19|20)\d\d[-/.]\d")
 _NUMBERED_CLAUSE = re.compile(  # 2.3 The rent ..., at the beginning of a line or sentence
     rf"(?:^|(?<=[.;:。；)] )|(?<=\n))(\d{{1,2}}(?:\.\d{{1,2}}){{1,2}})\.?[ \t]+(?=[A-Z{CJK}])"
 )
 _LEVEL = re.compile(
-    rf"(?:[一二三四五六七八九十]|\d{{1,2}})(?:期|标段|级(?!别))|(?<!\d)\d{{1,4}}号[{CJK}](?<![日，的])"
+    rf"(?:[一二三四五六七八九十]|\d{{1,2}})(?:期|标段|级(?!别))|(?<!\d)\d{{1,4}}号[{_HOUSED}]"
 )
 
 

@@ -63,11 +63,16 @@ class Figures:
     def _units(self) -> dict[str, set[float]]:
         return unit_words(self._haystack.text)
 
+    @property
+    def quantities(self) -> Sequence[Quantity]:
+        """Its quantities."""
+        return self._facts.quantities
+
     def has_quantity(self, said: Quantity) -> bool:
         """Say whether it has a quantity, with no bound to the other side."""
         bounds: set[int] | None
         if said.dimension == OTHER and self._language == "en":
-            bounds = self._among((OTHER, UNKNOWN, COUNTED, PLACE), said)
+            bounds = self._among((OTHER, UNKNOWN, COUNTED, PLACE, "pp"), said)
         elif said.dimension in {UNKNOWN, OTHER}:
             bounds = self._numbers.get(_key(said.number))
         elif said.dimension == COUNTED:
@@ -88,13 +93,15 @@ class Figures:
                 upper = said.dimension.partition("/")[0]
                 bounds = self._values.get(upper, {}).get(_key(said.upper))
             if bounds is None:
-                bounds = self._bare(said)
+                bounds = self._otherwise(said)
         if (
             bounds is None
             and said.dimension in {UNKNOWN, OTHER, COUNTED}
             and said.value in self._sizes
         ):
             bounds = {0}
+        if bounds is None and said.value == 2 and said.dimension == COUNTED:
+            bounds = {0} if "双" in self._haystack.text else None
         if bounds is not None:
             return not said.bound or -said.bound not in bounds or bool(bounds - {-said.bound})
         return said.about and self._near(said)
@@ -105,6 +112,30 @@ class Figures:
             if bounds is not None:
                 return bounds
         return None
+
+    def _otherwise(self, said: Quantity) -> set[int] | None:
+        """Return the bounds of what is written otherwise: 3 days as 72 hours, a year as annual."""
+        if (said.dimension, said.value) in _A_DAY:
+            dimension, value = _A_DAY[said.dimension, said.value]
+            if (bounds := self._values.get(dimension, {}).get(value)) is not None:
+                return bounds
+        if said.number == 1 and said.dimension in _TIME and said.text[0] in "一ao":
+            return {0} if said.value in self._units.get(said.dimension, ()) else None
+        if said.scale and (bounds := self._values.get(UNKNOWN, {}).get(_key(said.value))):
+            return bounds
+        if said.dimension == "s" and said.value == 60 * said.number:
+            bounds = self._values.get("m", {}).get(_key(said.number))  # 15m, of a setting
+            if bounds is not None:
+                return bounds
+        if said.dimension == "d" and said.text.endswith("日"):
+            return {0} if any(said.value == one.day for one in self._facts.dates) else None
+        if said.dimension == "%" and said.value == 50 and _HALF.search(self._haystack.text):
+            return {0}
+        if said.dimension == "m" and said.text.endswith("m"):
+            bounds = self._numbers.get(_key(1e6 * said.number))  # 2.1m shares
+            if bounds is not None:
+                return bounds
+        return self._bare(said)
 
     def _bare(self, said: Quantity) -> set[int] | None:
         """Return the bounds of a number without a unit, where the unit stands elsewhere, as in a table."""
@@ -211,6 +242,9 @@ def _alphanumeric(sign: str) -> bool:
     return sign.isascii() and sign.isalnum()
 
 
+_A_DAY = {("s", 86400.0): ("d", 1.0), ("d", 1.0): ("s", 86400.0)}
+_TIME = frozenset({"s", "d", "mo"})
+_HALF = re.compile(r"一半|减半|\bhalf\b")
 _PLURAL = re.compile(r"[a-z][A-Z]+s\Z")
 _PARTED = re.compile(f"(?<=\\d)[{CJK}]+\\Z")
 _CALLED = {

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-__all__ = ["BUT", "GENERIC", "HONEST", "TRANSITION"]
+__all__ = ["ADVICE", "BUT", "GENERIC", "HONEST", "TRANSITION"]
 
 GENERIC = frozenset(
     "见 详见 参见 资料 来源 文件 文档 上述 以上 综上所述 综上 总结 总之 信息 内容 回答 如下 以下 希望 帮助 进一步 参考 提供 您好 你好 "
@@ -15,14 +15,21 @@ GENERIC = frozenset(
     "抱歉 很抱歉 遗憾 很遗憾 不好意思 unfortun sorri afraid regret "
     "here main key point list further happi let assist more".split()
 )
+_GIVES = r"(?:contain|include|give|provide|offer|have|has|mention|list|say)s?"
+ADVICE = re.compile(
+    r"咨询|询问|[请可]问|建议问|了解|联系|核实|确认|拨打|致电|查阅|查看|参考|\b(?:ask|contact|check|consult|confirm|verify|refer|see|speak|reach|call)\b|\bshould be able to\b",
+    re.IGNORECASE,
+)
 HONEST = re.compile(
-    r"(?:没有|未|并未|均未|无法|不足以|暂无|未能|不能|查不到|找不到|不包含|未找到|尚未)[^，。；;,]{0,24}?(?:提到|提及|说明|涉及|给出|包含|找到|明确|载明|确定|列出|提供|记载|写明|披露|回答|判断|得知|信息|依据|看出|约定|介绍|规定|交代|讲到|描述|记录)"
+    r"(?:没有|未|并未|均未|无法|不足以|暂无|未能|不能|查不到|找不到|不包含|未找到|尚未)[^，。；;,]{0,24}?(?:提到|提及|说明|涉及|给出|包含|找到|明确|载明|确定|列出|提供|记载|写明|披露|回答|判断|得知|信息|依据|看出|约定|介绍|规定|交代|讲到|描述|记录|写|讲|说(?!法)|列|解释)"
     r"|(?:找不到|查不到|暂无)[^，。；;,]{0,16}"
     r"|\b(?:sources?|documents?|passages?|information|context|materials?|excerpts?|texts?|they|i|we|it|records?|files?|filings?|polic(?:y|ies)|manuals?|reports?|docs|documentation|notes|minutes|guides?|articles?|transcripts?|agreements?|contracts?|handbooks?|tables?)\b[^.;]{0,40}?"
-    r"\b(?:(?:do|does|did|could|can)(?: not|n['’]t)|cannot)\s+(?:\w+\s+){0,2}?(?:mention|state|say|specify|contain|include|provide|cover|give|indicate|address|find|determine|answer|disclose|confirm|tell|reveal|list|describe|discuss|explain|record|name|go into|touch on)\b"
+    r"\b(?:(?:do|does|did|could|can)(?: not|n['’]t)|cannot)\s+(?:\w+\s+){0,2}?(?:mention|state|say|specify|contain|include|provide|cover|give|indicate|address|find|determine|answer|disclose|confirm|tell|reveal|list|describe|discuss|explain|record|name|report|go into|touch on)\b"
     r"|\b(?:the|this|these|those|that|your)\s+(?:[\w'’-]+\s+){1,4}(?:do|does|did)(?: not|n['’]t)\s+(?:\w+\s+){0,2}?"
     r"(?:mention|say|state|specify|explain|record|describe|discuss|indicate|disclose|tell)\b"
-    r"|\b(?:nothing|none|neither) (?:in|of) (?:the|these|this|my)\b[^.;,]{0,40}|\b(?:there is )?no (?:information|mention|data|details?)\b|\bnot (?:mentioned|stated|specified|given|provided|available|covered|disclosed) (?:in|by)\b|\bis(?: not|n't) (?:mentioned|stated|specified|given)\b",
+    rf"|\b(?:sources?|documents?|passages?|reports?|polic(?:y|ies)|manuals?|notes|guides?|excerpts?|texts?) {_GIVES} no (?:[a-z]+ ){{0,3}}(?:of|on|for|about|to|regarding)\b"
+    r"|\b(?:neither|no|none of the) (?:documents?|sources?|passages?|excerpts?) (?:say|mention|cover|state|explain|describe|address)s?\b"
+    r"|\b(?:nothing|none|neither) (?:in|of) (?:the|these|this|my)\b[^.;,]{0,40}|\b(?:there is )?no (?:information|mention|data|details?)\b|\bnot (?:mentioned|stated|specified|given|provided|available|covered|disclosed) (?:in|by)\b|\b(?:is|are)(?: not|n['’]t) (?:mentioned|stated|specified|given|addressed|covered|described|discussed|reported)\b",
     re.IGNORECASE,
 )
 BUT = re.compile(

@@ -34,6 +34,11 @@ _MODES = tuple(
     )
 )
 _OPPOSITES = {frozenset(pair) for pair in (("free", "need"), ("forbid", "need"), ("forbid", "may"))}
+_WITHIN = re.compile(  # up to 50 needs no approval, of which more than 50 must have one
+    r"不超过|未超过|以[下内]|低于|少于|不足|不到|\b(?:up to|under|below|less than|at most|within)\b",
+    re.IGNORECASE,
+)
+_BEYOND = re.compile(r"超过|以上|高于|大于|\b(?:over|above|more than|exceed)", re.IGNORECASE)
 _CLAUSE = re.compile(
     r"[，,；;。！!？?\n]|\.\s|\bbut\b|\bunless\b|\bexcept\b|\b(?:where|when|if|which|who|while|because|since|although|so)\b|但|除非"
 )
@@ -52,7 +57,7 @@ def opposed(claim: str, source: str) -> bool:
     """
     for clause in _CLAUSE.split(claim):
         mode = _mode(clause) if clause else None
-        if mode is None:
+        if mode is None or (mode == "free" and _WITHIN.search(claim) and _BEYOND.search(source)):
             continue
         terms = {t: w for t, w in content_terms(clause).items() if t not in _MODAL}
         if len(terms) < FEWEST:

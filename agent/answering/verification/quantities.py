@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from agent.answering.verification.units import SCALE, SCALES, UNIT, UNITS
 from indexes.text import CJK, chinese_number
@@ -32,7 +32,7 @@ _RANGE = re.compile(
     r"\s*(?:[-–—~至到/、×*+]|和|与|及|或|to|and|or|x|,(?=\s?\d{1,3}(?:[^,\d]|$)))\s*"
 )
 _CN_WORD = re.compile(  # words with numerals that count nothing
-    r"一[天日](?=最[多高]|封顶|[之以]?内)|一般|一定|一致|一样|一直|一律|一切|一旦|一起|一些|一并|一方|一体|一面|一次性|一时|一共|一经|一览|一站|一线|统一|唯一|之一|进一步|"
+    r"第[一二][年天个步档种类]|[这那当整]一[年天]|一[年天](?=下来|里|有|可|能|就|要|只)|一[天日](?=最[多高]|封顶|[之以]?内)|一般|一定|一致|一样|一直|一律|一切|一旦|一起|一些|一并|一方|一体|一面|一次性|一时|一共|一经|一览|一站|一线|统一|唯一|之一|进一步|"
     r"单一|同一|任一|逐一|万一|十分|千万(?!元)|百姓|二维|二次|三方|四周|四舍五入|第一时间|一家|一个|一名|一份|一项|一种|一类|一点|一位|"
     r"[每某哪]一|一方面|另一|其一|其二|其三|一是|二是|三是|四是|五是|一票|双一|一步|星期[一二三四五六]|周[一二三四五六]|礼拜[一二三四五六]|不一|"
     r"三防|三废|五金|七通|三通一平|三同时|六个百分百|四新|三宝|四口|五临边|百分百|千方百计|几[十百千]|数[十百千]|上[百千]"
@@ -59,8 +59,8 @@ _NTH = re.compile(r"\b(\d{1,3})(?:st|nd|rd|th)\b")
 _WORD_NTH = re.compile(
     r"\b(?:first|second|third|fourth|fifth|sixth|seventh|eighth|ninth|tenth)\b(?! quarter| half|,)"
 )
-_LEAST = r"(?:至少|最少|最低|不[得应能可宜]?(?:少|低|小|短)于|not? (?:[a-z]+ ){0,3}(?:less|fewer|lower|shorter|under|below) than|no(?:t be)? below|at least|a minimum of|minimum(?: of)?|>=|≥)"
-_MOST = r"(?:至多|最多|最高|最大|不[得应能可宜]?(?:超过|超|大于|高于|多于|长于)|未超过|not? (?:[a-z]+ ){0,3}(?:more|greater|higher|longer|later|over|above) than|(?:not|never|cannot)(?: to)? exceed(?:ing)?|at most|up to|a maximum of|maximum(?: of)?|within|<=|≤)"
+_LEAST = r"(?:至少|最少|最低|不[得应能可宜]?(?:少|低|小|短)于|not? (?:[a-z]+ ){0,3}(?:(?:less|fewer|lower|shorter) than|under|below)|at least|a minimum of|minimum(?: of)?|>=|≥)"
+_MOST = r"(?:至多|最多|最高|最大|不[得应能可宜]?(?:超过|超|大于|高于|多于|长于)|未超过|not? (?:[a-z]+ ){0,3}(?:(?:more|greater|higher|longer|later) than|over|above)|(?:not|never|cannot)(?: to| be)? exceed(?:s|ing)?|at most|up to|a maximum of|maximum(?: of)?|within|<=|≤)"
 _OVER = r"(?:超过|大于|高于|多于|more than|greater than|higher than|over|above|exceed(?:s|ed|ing)?|longer than|>)"
 _UNDER = (
     r"(?:小于|低于|少于|不足|不到|未满|less than|fewer than|lower than|under|below|shorter than|<)"
@@ -72,13 +72,17 @@ _BEHIND = re.compile(
     r"\s*(?:(?P<most>以内|之内|以下|及以下|\(含\)以下|or less|or fewer|or below|or lower|at most)|(?P<least>以上|及以上|\(含\)以上|or more|or above|or higher|at least))"
 )
 _ABOUT = re.compile(
-    r"(?:约|大约|近|接近|将近|大概|about|approximately|around|nearly|roughly|almost|close to|some|~|≈)\s*(?:为|人民币|rmb)?\s*\Z"
+    r"(?:约(?:为|占)?[㐀-鿿]{1,8}的|约|大约|近|接近|将近|大概|about|approximately|around|nearly|roughly|almost|close to|some|~|≈)\s*(?:为|人民币|rmb)?\s*\Z"
 )
 _EACH = re.compile(rf"(?:\b(?:an?|per|each|every)\s+|每个?)(?P<unit>{UNIT})")
 _CLOCK = re.compile(
     r"(?<![\d:])(?P<half>凌晨|早上|上午|早|下午|晚上|傍晚|夜间|晚|夜里)?\s*(?:(?P<h>[01]?\d|2[0-4])[:：](?P<m>[0-5]\d)(?::\d\d)?(?!\d)\s*(?P<ap>[ap]\.?m\b\.?)?"
     r"|(?P<h2>[01]?\d|2[0-4])\s*(?P<ap2>[ap]\.?m\b\.?)|(?P<h3>[01]?\d|2[0-4]|十[一二]?|[一二两三四五六七八九])(?:时(?!间|候|段)|点钟|点(?![要意措建内原问注说规个的方心评]))(?P<m3>[0-5]?\d(?=分)|半)?分?)"
 )
+_HALF = re.compile(
+    r"(?<![\d.])(?:(\d|[一两二三四五六])个半(?=小时|钟头|月)|\b(one|two|three|four|five) and a half\b)"
+)
+_MINUTES = re.compile(r"(?<=\d)分(?=\d{1,2}秒)")
 _CLOCK_HINT = re.compile(r"[:：]\d|时|点|\d\s*[ap]\.?m")
 
 
@@ -127,6 +131,8 @@ def _word_value(text: str) -> float:
 def quantities(text: str, *, claim: bool) -> list[Quantity]:
     """Return the quantities in a normalised text without dates and codes."""
     out: list[Quantity] = []
+    text = _MINUTES.sub("分钟", text)
+    text = _HALF.sub(_half, text)
     if claim:
         text = _LISTING.sub(lambda match: " " * len(match.group()), text)
     if _CLOCK_HINT.search(text):
@@ -143,12 +149,40 @@ def quantities(text: str, *, claim: bool) -> list[Quantity]:
             dimension, factor = UNITS[match["unit"]]
             out.append(Quantity(match.group(), factor, 1.0, dimension, 0, False, 1.0, ""))
     matches = [match for match in _AMOUNT.finditer(text) if _counts(match, text, claim)]
+    before: Quantity | None = None
     for i, match in enumerate(matches):
         behind = matches[i + 1] if i + 1 < len(matches) else None
-        if behind is not None and not _RANGE.fullmatch(text[match.end() : behind.start()]):
-            behind = None
-        out.append(_quantity(match, behind, text))
+        ranged = behind is not None and _RANGE.fullmatch(text[match.end() : behind.start()])
+        one = _quantity(match, behind if ranged else None, text)
+        if before is not None and match["unit"] is None and one.dimension in _KINDLESS:
+            one = replace(one, dimension=before.dimension)  # 320 of $280-320
+        before = one if ranged and match["prefix"] in _SIGNS else None
+        joined = out[-1] if i and out else None
+        if joined is not None and _longer(joined, one, text[matches[i - 1].end() : match.start()]):
+            out[-1] = replace(
+                joined, text=f"{joined.text}{one.text}", value=joined.value + one.value
+            )
+        else:
+            out.append(one)
     return out
+
+
+_KINDLESS = frozenset({UNKNOWN, OTHER})
+_SIGNS = frozenset("¥$€£") | {"us$", "hk$"}
+
+
+def _longer(first: Quantity, second: Quantity, between: str) -> bool:
+    """Say whether two are one length of time: 3 hours and 15 minutes."""
+    return (
+        first.dimension == second.dimension == "s"
+        and between.strip() in {"", "and", "零", "又"}
+        and first.value / max(first.number, 1e-9) > second.value / max(second.number, 1e-9)
+    )
+
+
+def _half(match: re.Match[str]) -> str:
+    whole = chinese_number(match[1]) if match[1] else _word_value(match[2])
+    return f"{whole:g}.5{'个' if match[1] else ''}"
 
 
 _NTHS = "first second third fourth fifth sixth seventh eighth ninth tenth".split()
@@ -216,6 +250,8 @@ def _quantity(match: re.Match[str], behind: re.Match[str] | None, text: str) -> 
     if behind is not None and unit is None and match["counter"] is None:
         unit, per = behind["unit"], behind["per"]
         scale = scale or behind["scale"] or ""
+    if unit == "折" and digits >= 10:
+        digits /= 10  # 七五折 and 75折 are 7.5折
     number = digits * SCALES.get(scale, 1.0)
     prefix = (match["prefix"] or "").strip()
     dimension, factor, upper = UNKNOWN, 1.0, 0.0

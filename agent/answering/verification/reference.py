@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 
 from agent.answering.types import Source
-from agent.answering.verification.binding import Clause, clauses, misplaced, swapped
+from agent.answering.verification.binding import Clause, clauses, misplaced
 from agent.answering.verification.facts import Facts, facts
 from agent.answering.verification.figures import Figures, stands_alone
 from agent.answering.verification.tables import Table, tables
@@ -111,10 +111,12 @@ class Reference:
     def _about(table: Table, claim: Haystack, said: str) -> set[int]:
         """Return the rows that a claim is about; none where it lists some and may call others differently."""
         rows = set(table.about(claim))
-        if len({table.rows[row][0] for row in rows}) < 2:
-            return rows
-        each = [one.haystack for one in clauses(said)]
-        return rows if all(table.about(one) for one in each) else set()
+        each = [set(table.about(one.haystack)) for one in clauses(said)]
+        if each and rows and not each[0]:
+            return set()
+        if len({table.rows[row][0] for row in rows}) >= 2 and not all(each):
+            return set()
+        return rows.union(*each) if rows else rows
 
     @property
     def has_rows(self) -> bool:
@@ -159,10 +161,6 @@ class Reference:
             sums = sum(_SUM.match(row[0]) is not None for row in table.rows)
             sizes |= {float(len(table.rows)), float(len(table.rows) - sums)}
         return sizes
-
-    def mixes_up(self, said: str, found: Facts) -> list[str]:
-        """Return the numbers of a claim that it gives for another thing."""
-        return swapped(said, found, self.haystack.text, self._facts.codes)
 
     @cached_property
     def _initials(self) -> str:

@@ -1,7 +1,7 @@
-"""Tables, records and chats inside a source: which of its lines are about one of several like things.
+"""Tables and records inside a source: which of its lines are about one of several like things.
 
-Known are lines of cells between bars or tabs, lines of `name: value` cells with the same names, lines that
-begin with a code, and chats. What a claim says of one row must stand in that row, not in another.
+Known are lines of cells between bars or tabs and lines of `name: value` cells with the same names. What a
+claim says of one row must stand in that row, not in another.
 """
 
 from __future__ import annotations
@@ -26,12 +26,6 @@ _LABEL = re.compile(
 )
 _RULE = re.compile(r"[\s|:\-+=]+")
 _RECORD = re.compile(r"\s*([^:：;；|]{1,24})[:：]\s*(.*)", re.DOTALL)
-_CHAT = re.compile(
-    r"\s*[\[（(]?(?:\d{4}[-/.]\d{1,2}[-/.]\d{1,2}[ T]?)?\d{1,2}:\d\d(?::\d\d)?(?: ?[ap]m)?[\]）)]?\s*[-–]?\s*"
-    r"([^:：\d\[\]\n]{1,24}?)(?:\([^()\n]{0,20}\)|（[^（）\n]{0,20}）)?\s*[:：]",
-    re.IGNORECASE,
-)
-_CODED = re.compile(r"\s*(?:[-*•]\s+)?([A-Za-z]{0,4}-?\d[\w.-]{0,10})\s*(?:[:：=–—|]|-\s)\s*\S")
 _FIGURE = re.compile(r"[+\-–−]?\d[\d,]*(?:\.\d+)?")
 _ANY_FIGURE = re.compile(r"[+\-–−~≈$€£¥]*\s*\d")
 _MEASURED = re.compile(r"[（(\[]\s*([^()（）\[\]]{1,12}?)\s*[)）\]]\s*\Z")
@@ -160,12 +154,7 @@ def tables(text: str) -> list[Table]:
         place += len(line)
     if len(lines) < 2:
         return []
-    return [
-        *_barred(lines),
-        *_records(lines),
-        *_listed(lines, _CHAT, 2),
-        *_listed(lines, _CODED, 3),
-    ]
+    return [*_barred(lines), *_records(lines)]
 
 
 _Line = tuple[int, int, str]
@@ -236,17 +225,3 @@ def _keyed(cells: Sequence[str]) -> dict[str, str] | None:
             return None
         found[match[1].strip()] = match[2].strip(" 。")
     return found if len(found) >= 2 else None
-
-
-def _listed(lines: Sequence[_Line], pattern: re.Pattern[str], fewest: int) -> Iterator[Table]:
-    """Yield the tables whose lines begin with a code or with who speaks."""
-    run: list[tuple[int, int, str, str]] = []
-    for start, end, line in [*lines, (0, 0, "")]:
-        match = pattern.match(line) if "|" not in line else None
-        if match is not None:
-            run.append((start, end, match[1].strip(), line[match.end(1) :]))
-            continue
-        if len(run) >= fewest and len({key for _, _, key, _ in run}) >= 2:
-            rows = tuple((key, rest) for _, _, key, rest in run[:MOST_ROWS])
-            yield Table((), rows, tuple((a, b) for a, b, _, _ in run[:MOST_ROWS]))
-        run = []

@@ -8,6 +8,7 @@ __all__ = ["SCALE", "SCALES", "UNIT", "UNITS", "unit_words"]
 
 _UNIT_WORDS: dict[str, tuple[float, str]] = {
     "元": (1, "人民币 元 块钱 rmb cny yuan renminbi ¥"),
+    "$.01": (0.01, "美分 cents"),
     "$": (1, "美元 美金 us dollars us dollar dollars dollar usd us$ $"),
     "€": (1, "欧元 euros euro eur €"),
     "£": (1, "英镑 pounds sterling gbp £"),
@@ -17,7 +18,7 @@ _UNIT_WORDS: dict[str, tuple[float, str]] = {
     "pp": (1, "个百分点 百分点 percentage points percentage point pp"),
     "%.1": (0.1, "‰"),
     "%.10": (10, "成"),
-    "折": (1, "折"),
+    "%.10.": (10, "折"),
     "%.100": (100, "倍"),
     "m": (1, "米 metres metre meters meter m"),
     "m.001": (1e-3, "毫米 millimetres millimetre millimeters millimeter mm"),
@@ -37,16 +38,18 @@ _UNIT_WORDS: dict[str, tuple[float, str]] = {
     "g.1000": (1e3, "公斤 千克 kilograms kilogram kilos kg"),
     "g.500": (500, "斤"),
     "g.1000000": (1e6, "吨 tonnes tonne tons ton t"),
+    "g.1000000000": (1e9, "kilotonnes kt"),
     "s": (1, "秒钟 秒 seconds second secs sec s"),
     "s.001": (1e-3, "毫秒 milliseconds millisecond ms"),
     "s.60": (60, "分钟 minutes minute mins min"),
+    "s.900": (900, "刻钟"),
     "s.3600": (3600, "个小时 小时 个钟头 hours hour hrs hr h"),
     "d": (1, "个自然日 自然日 个日历天 日历天 calendar days calendar day 天 日 days day"),
     "d.7": (7, "个星期 星期 周 weeks week"),
     "学时": (1, "个学时 学时 个课时 课时"),
     "mo": (1, "个月 months month"),
     "mo.3": (3, "个季度 quarters"),
-    "mo.12": (12, "周年 年度 年 岁 years year"),
+    "mo.12": (12, "周年 周岁 年度 年 岁 years year"),
     "wd": (1, "个工作日 工作日 business days business day working days working day workdays"),
     "td": (1, "个交易日 交易日 trading days trading day"),
     "db": (1, "分贝 decibels db(a) dba db"),
@@ -59,6 +62,7 @@ _UNIT_WORDS: dict[str, tuple[float, str]] = {
     "pa": (1, "pa"),
     "pa.1000": (1e3, "千帕 kpa"),
     "pa.1000000": (1e6, "兆帕 mpa"),
+    "amp": (1, "amperes ampere amps"),
     "v": (1, "伏 volts volt v"),
     "v.1000": (1e3, "千伏 kv"),
     "hz": (1, "赫兹 hz"),
@@ -114,15 +118,17 @@ def unit_words(text: str) -> dict[str, set[float]]:
     """Return the dimensions whose units stand apart from a number, with the base units that one is.
 
     Args:
-        text: normalised; 单位:万元 gives 10,000 of 元.
+        text: normalised; 单位:万元 gives 10,000 of 元, "in $ millions" 1,000,000 of $.
     """
     found: dict[str, set[float]] = {}
     for match in _UNIT_APART.finditer(text):
         dimension, factor = UNITS[match["unit"]]
-        found.setdefault(dimension, set()).add(factor * SCALES.get(match["scale"] or "", 1.0))
+        scale = match["scale"] or match["behind"]
+        found.setdefault(dimension, set()).add(factor * SCALES.get(scale or "", 1.0))
     return found
 
 
 _UNIT_APART = re.compile(
-    rf"(?<![a-z\d.])(?<!\d )(?:(?P<scale>{SCALE})\s?)?(?P<unit>{UNIT})(?P<behind>)"
+    rf"(?<![a-z\d.])(?<!\d )(?:(?P<scale>{SCALE})s?\s?(?:of )?)?(?P<unit>{UNIT})"
+    rf"(?:\s?(?P<behind>{SCALE}|(?:million|billion|thousand)(?=s)|[mkb](?![a-z])))?"
 )
