@@ -341,9 +341,7 @@ async def test_slow_reader(tiny_project: MakeProject) -> None:
         assert (events[-1]["type"], events[-1]["answer"]["limit"]) == ("answer", None)
 
 
-async def test_limit_of_seconds(
-    tiny_project: MakeProject, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_limit_of_seconds(tiny_project: MakeProject, monkeypatch: pytest.MonkeyPatch) -> None:
     """A turn that takes too long ends with a refusal naming the limit, and the thread stays usable."""
     monkeypatch.setattr("agent.app.GRACE", 0.2)
     project = tiny_project(
