@@ -9,7 +9,6 @@ from langgraph.types import Send
 from agent.context import Resources
 from agent.state import SearchTask, State
 from agent.tools import failed
-from indexes.embeddings.tokens import estimate_tokens
 
 __all__ = ["Edges"]
 
@@ -67,16 +66,6 @@ class Edges:
         if state["outcome"] == "act":
             return "approve"
         return "rewrite" if self._may_rewrite(state) else "abstain"
-
-    def after_verify(self, state: State) -> Literal["remember", "__end__"]:
-        """Summarise a conversation that has become long."""
-        return "remember" if self._too_long(state) else "__end__"
-
-    def _too_long(self, state: State) -> bool:
-        """Say whether what is not summarised yet is more than twice what a model is shown."""
-        rest = state["messages"][state.get("summarised", 0) :]
-        most = 2 * self._resources.settings.limits.history_tokens
-        return sum(estimate_tokens(str(message.content)) for message in rest) > most
 
     def _may_rewrite(self, state: State) -> bool:
         """Say whether there is a round left, and an index or a rewriter that may find more."""

@@ -61,8 +61,7 @@ def build_graph(resources: Resources) -> StateGraph[State, Any, Input, Output]:
     )
     for name in ("clarify", "abstain"):
         graph.add_edge(name, "verify")
-    graph.add_conditional_edges("verify", _in_place(edges.after_verify), ["remember", END])
-    graph.add_edge("remember", END)
+    graph.add_edge("verify", END)
     return graph
 
 

@@ -8,7 +8,6 @@ from agent.nodes.clarify import clarify
 from agent.nodes.judge import judge
 from agent.nodes.plan_tools import plan_tools
 from agent.nodes.prepare import prepare
-from agent.nodes.remember import remember
 from agent.nodes.respond import respond
 from agent.nodes.rewrite import rewrite
 from agent.nodes.route import route
@@ -23,7 +22,6 @@ __all__ = [
     "judge",
     "plan_tools",
     "prepare",
-    "remember",
     "respond",
     "rewrite",
     "route",

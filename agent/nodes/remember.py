@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from typing import Any
 
 from langchain_core.messages import RemoveMessage
-from langgraph.runtime import Runtime
 
 from agent import observability
 from agent.answering import plain
@@ -18,7 +17,7 @@ from agent.observability import STAGE_FAILED
 from agent.state import State
 from indexes.embeddings.tokens import estimate_tokens
 
-__all__ = ["recent", "remember"]
+__all__ = ["recent", "remembered"]
 
 KEPT = 200  # messages of a thread; older ones are in the summary alone
 SUMMARY = 1_500  # characters
@@ -26,26 +25,30 @@ SHOWN = 80  # characters of a question in a summary made without a model
 INPUT = 12_000  # characters that a summary is made from
 
 
-async def remember(state: State, runtime: Runtime[Context]) -> dict[str, Any]:
-    """Summarise all but the latest turns; without a model the summary lists what was asked."""
-    context = runtime.context
+async def remembered(state: State, budget: Budget, context: Context) -> dict[str, Any]:
+    """Return what changes in a thread that has become long: all but its latest turns are summarised.
+
+    Without a model the summary lists what was asked. A thread that is not too long is left as it is.
+
+    Args:
+        state: of the turn, its question included.
+        budget: of the turn.
+        context: has the limits and the rewriter.
+    """
     messages = state["messages"]
-    through = len(messages) - len(
-        recent(messages, context.resources.settings.limits.history_tokens)
-    )
+    most = context.resources.settings.limits.history_tokens
+    rest = messages[state.get("summarised", 0) :]
+    if sum(estimate_tokens(str(message.content)) for message in rest) <= 2 * most:
+        return {}
+    through = len(messages) - len(recent(messages, most))
     older = messages[state.get("summarised", 0) : through]
-    budget = Budget(state, context)
     summary = await _summary(state, older, budget, context)
     removed = messages[: max(len(messages) - KEPT, 0)]
-    update: dict[str, Any] = {
+    return {
         "summary": summary[-SUMMARY:],
         "summarised": through - len(removed),
-        "usage": budget.usage,
-        "answer": {**state["answer"], "usage": budget.usage},
+        "messages": [RemoveMessage(message.id) for message in removed],
     }
-    if removed:
-        update["messages"] = [RemoveMessage(message.id) for message in removed]
-    return update
 
 
 def recent(messages: Sequence[Any], tokens: int) -> list[Any]:

@@ -15,6 +15,7 @@ from agent.context import Context
 from agent.models import Message
 from agent.nodes.budget import Budget, added, no_usage
 from agent.nodes.common import answer_id, say, tell
+from agent.nodes.remember import remembered
 from agent.state import Answer, Previous, State
 from indexes.types import LocatedPassage
 
@@ -39,6 +40,7 @@ async def verify(state: State, runtime: Runtime[Context]) -> dict[str, Any]:
     text = await _formatted(result, state, runtime, budget)
     for citation in standing:
         say(runtime, "citation", citation=citation)
+    memory = await remembered(state, budget, runtime.context)
     answer: Answer = {
         "answer": text,
         "action": outcome,
@@ -68,8 +70,9 @@ async def verify(state: State, runtime: Runtime[Context]) -> dict[str, Any]:
         }
     )
     return {
+        **memory,
         "answer": answer,
-        "messages": [message],
+        "messages": [*memory.get("messages", ()), message],
         "usage": budget.usage,
         "spent": added(state.get("spent") or no_usage(), budget.usage),
         # small talk does not end a topic, nor begin one

@@ -32,6 +32,7 @@ def state(**fields: Any) -> State:
     base: dict[str, Any] = {
         "question": "How often is the bearing lubricated?",
         "topic": "",
+        "messages": [],
         "turn": "t",
         "deadline": time.time() + 60,
         "language": "en",
