@@ -31,6 +31,7 @@ from agent.settings import ServerSettings
 from indexes import Principal
 from tests.serving import Provider, Server, shared_server
 
+pytestmark = pytest.mark.slow
 QUESTION = "东站项目的环保措施有哪些？"
 SECRET_QUESTION = "审计专用印章由谁保管？"
 SECRET = "周岚"
