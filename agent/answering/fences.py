@@ -8,6 +8,7 @@ back, so that an answer which copies them still compares equal with its source.
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 from agent.answering.shown import visible
 
@@ -46,6 +47,7 @@ _ROLE = re.compile(
 _REFUSAL = re.compile(r"NO_ANSWER", re.IGNORECASE)
 
 
+@lru_cache(maxsize=512)  # the same passages come back question after question
 def plain(text: str) -> str:
     """Return a text as data: nothing in it ends a fence, numbers a source or opens a turn.
 

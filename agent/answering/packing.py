@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from functools import lru_cache
 from operator import mul
 
 from agent.answering.evidence import term_shares
@@ -175,5 +176,6 @@ def _repeats(source: Source, other: Source) -> bool:
     return set(numbers(source.title)) <= set(numbers(f"{other.title} {other.text}"))
 
 
+@lru_cache(maxsize=2048)
 def _bare(text: str) -> str:
     return _SIGNS.sub("", normalize(text))

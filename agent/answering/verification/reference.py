@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, lru_cache
+from typing import Any
 
 from agent.answering.types import Source
 from agent.answering.verification.binding import Clause, clauses, misplaced
@@ -19,6 +20,10 @@ __all__ = ["Quotation", "Reference"]
 QUOTED = 4  # sentences of a quotation
 LENGTH = 0.05  # what each further sentence of a quotation must add to the share
 QUOTE_CHARACTERS = 600
+
+KEPT = 512  # sources that are kept read; the same passages come back question after question
+MOST_TERMS = 2000  # of a source that are remembered, and ways to leave rows out
+MOST_NARROWED = 64
 
 
 @dataclass(frozen=True)
@@ -54,6 +59,12 @@ class Reference:
         self._narrowed: dict[tuple[int, ...], Reference] = {}
 
     @classmethod
+    def shared(cls, source: Source) -> Reference:
+        """Return a source whose text, title and place were perhaps read before, for another answer."""
+        place = tuple((name, str(value)) for name, value in source.location.items())
+        return _shared(source.text, source.title, source.document, source.uri, place)
+
+    @classmethod
     def of(cls, question: str) -> Reference:
         """Return a question as if it were a source."""
         return cls(Source(0, question, "", "", "", "", {}))
@@ -72,6 +83,8 @@ class Reference:
         """Return how much of a term it has."""
         held = self._shares.get(term)
         if held is None:
+            if len(self._shares) >= MOST_TERMS:
+                self._shares.clear()
             held = self._shares[term] = self.haystack.share(term)
         return held
 
@@ -145,6 +158,8 @@ class Reference:
             others = [one for one in self._rows if (one[0], one[1], "") not in blank]
             stated = _replaced(self.text, sorted([*blank, *others]))
             found = Reference(replace(self._source, text=text), stated, self._sizes)
+            if len(self._narrowed) >= MOST_NARROWED:
+                self._narrowed.clear()
             self._narrowed[key] = found
         return found
 
@@ -281,3 +296,11 @@ def _within(name: str, text: str) -> bool:
             return True
         place = text.find(name[0], place + 1)
     return False
+
+
+@lru_cache(maxsize=KEPT)
+def _shared(
+    text: str, title: str, document: str, uri: str, place: tuple[tuple[str, str], ...]
+) -> Reference:
+    location: Any = dict(place)
+    return Reference(Source(0, text, title, "", document, uri, location))

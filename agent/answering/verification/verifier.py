@@ -97,7 +97,7 @@ class Verifier:
     """
 
     def __init__(self, sources: Sequence[Source], question: str) -> None:
-        self._sources = {source.number: Reference(source) for source in sources}
+        self._sources = {source.number: Reference.shared(source) for source in sources}
         self._question = Reference.of(question)
         self._asked = content_terms(question)
         self._any_language = bool(_ASKS_LANGUAGE.search(question))
