@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import importlib
 import shutil
 import time
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
@@ -45,7 +44,6 @@ async def waypost(
     tiny: Waypost, server: FaultServer, tmp_path_factory: pytest.TempPathFactory
 ) -> AsyncIterator[Waypost]:
     """Return a small project whose answers the endpoint writes; it keeps its threads."""
-    importlib.import_module("langchain_openai")  # takes a turn's whole time, once in a process
     project = tmp_path_factory.mktemp("faults") / "project"
     shutil.copytree(tiny.project, project, ignore=shutil.ignore_patterns("store*", "threads*"))
     settings = project / "waypost.toml"
@@ -54,6 +52,16 @@ async def waypost(
     settings.write_text(text, encoding="utf-8")
     async with Waypost.open(project) as opened:
         await opened.ingest()
+        with (
+            pytest.MonkeyPatch.context() as environment
+        ):  # the first call in a process loads for long
+            environment.setenv("FAULTS_KEY", "any")
+            server.plan(said("Hello."))
+            table = ChatModelSettings(name="test", base_url=server.url, api_key_env="FAULTS_KEY")
+            model = make_chat_model(["openai:test"], [table])
+            assert model is not None
+            await model.complete("Hello")
+            await model.close()
         yield opened
 
 
