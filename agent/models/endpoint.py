@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-import threading
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import aclosing
@@ -19,6 +18,7 @@ from agent.models.known import reasons, window_of
 from agent.models.thinking import Visible
 from agent.models.types import Completion, Message, RequestedCall, ToolSchema
 from agent.settings import ChatModelSettings
+from indexes.embeddings.loops import PerLoop
 from indexes.embeddings.tokens import count_tokens
 
 if TYPE_CHECKING:
@@ -185,8 +185,7 @@ class OpenAIEndpoint(Endpoint):
             longest="max_completion_tokens" if official else "max_tokens",
             temperature=not reasons(self.model),
         )
-        self._sessions: dict[asyncio.AbstractEventLoop, _Session] = {}
-        self._lock = threading.Lock()
+        self._sessions = PerLoop(self._connect)
 
     @property
     def _finishes(self) -> bool:
@@ -194,13 +193,12 @@ class OpenAIEndpoint(Endpoint):
 
     async def close(self) -> None:
         """Close the connections of the running event loop; they are opened anew when needed."""
-        with self._lock:
-            session = self._sessions.pop(asyncio.get_running_loop(), None)
+        session = self._sessions.pop()
         if session is not None:
             await session.http.aclose()
 
     async def _stream(self, request: Request, dialect: Dialect) -> Any:
-        session = await self._session()
+        session = await self._sessions.get()
         model = session.model
         if dialect.responses:
             await asyncio.to_thread(getattr, model.root_async_client, "responses")  # imports much
@@ -209,17 +207,6 @@ class OpenAIEndpoint(Endpoint):
         if request.tools:
             fields["tools"] = _functions(request.tools)
         return model.astream(list(request.messages), config=CONFIG, **fields)
-
-    async def _session(self) -> _Session:
-        loop = asyncio.get_running_loop()
-        session = self._sessions.get(loop)
-        if session is None:
-            made = await asyncio.to_thread(self._connect)
-            with self._lock:
-                for old in [old for old in self._sessions if old.is_closed()]:
-                    del self._sessions[old]
-                session = self._sessions.setdefault(loop, made)
-        return session
 
     def _connect(self) -> _Session:
         key = os.environ.get(self.key, "").strip()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from langchain_core.messages import AIMessageChunk
@@ -13,16 +13,19 @@ from langgraph.runtime import Runtime
 from agent.answering import harmless
 from agent.answering.formats import Plain
 from agent.context import Context, Resources
+from agent.models import RequestedCall
 from agent.routing import Slot
 from agent.state import State
-from agent.tools import Tool, ToolCall, find_slots
+from agent.tools import Tool, ToolCall, ToolPlan, find_slots
 from indexes.access import permits
 from prompts import texts
 
 __all__ = [
     "answer_id",
+    "calls_left",
     "covered",
     "offered",
+    "requested",
     "result_text",
     "say",
     "slots_of",
@@ -100,6 +103,23 @@ def offered(state: State, context: Context) -> list[Tool]:
     names = dict.fromkeys([*state["route"]["tools"], *state["offered"]])
     found = [tools[name] for name in names if name in tools]
     return [tool for tool in found if tool.allows(context.principal)][:OFFERED]
+
+
+def requested(calls: Sequence[RequestedCall], state: State, context: Context) -> list[ToolPlan]:
+    """Return the calls that a model asks for, within the limit, but for those made already or not offered."""
+    made = [{"name": call["name"], "args": call["args"]} for call in state["tool_calls"]]
+    known = {tool.name for tool in offered(state, context)}
+    plans: list[ToolPlan] = []
+    for call in calls:
+        plan: ToolPlan = {"name": call.name, "args": dict(call.args)}
+        if call.name in known and plan not in made and plan not in plans:
+            plans.append(plan)
+    return plans[: calls_left(state, context)]
+
+
+def calls_left(state: State, context: Context) -> int:
+    """Return how many calls of tools the turn may still make."""
+    return context.resources.settings.limits.tool_calls - len(state["tool_calls"])
 
 
 def result_text(call: ToolCall) -> str:

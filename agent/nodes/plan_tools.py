@@ -11,7 +11,7 @@ from agent.answering import plain, shown_source, sources_of
 from agent.context import Context
 from agent.errors import ModelError
 from agent.nodes.budget import Budget
-from agent.nodes.common import offered, result_text
+from agent.nodes.common import calls_left, offered, requested, result_text
 from agent.observability import STAGE_FAILED
 from agent.state import State
 from agent.tools import Tool, ToolPlan, failed, fill_arguments, find_slots
@@ -30,10 +30,8 @@ async def plan_tools(state: State, runtime: Runtime[Context]) -> dict[str, Any]:
     context = runtime.context
     resources = context.resources
     budget = Budget(state, context)
-    left = resources.settings.limits.tool_calls - len(state["tool_calls"])
     if state["rounds"]:
-        plans = await _asked_model(state, budget, context)
-        return {"plans": plans[:left], "usage": budget.usage}
+        return {"plans": await _asked_model(state, budget, context), "usage": budget.usage}
     plans = []
     for part in state["parts"]:
         for name in part["tools"]:
@@ -43,6 +41,7 @@ async def plan_tools(state: State, runtime: Runtime[Context]) -> dict[str, Any]:
     unknown = await _unknown(state["question"], plans, context)
     if resources.missing(plans) and not unknown:
         plans = await _asked_model(state, budget, context) or plans
+    left = calls_left(state, context)
     return {"plans": plans[:left], "unknown": unknown, "usage": budget.usage}
 
 
@@ -71,14 +70,7 @@ async def _asked_model(state: State, budget: Budget, context: Context) -> list[T
     except ModelError as error:
         observability.warning(STAGE_FAILED, stage="tool planner", error=error.code)
         return []
-    made = [{"name": call["name"], "args": call["args"]} for call in state["tool_calls"]]
-    known = {tool.name for tool in tools}
-    plans: list[ToolPlan] = []
-    for call in completion.calls:
-        plan: ToolPlan = {"name": call.name, "args": dict(call.args)}
-        if call.name in known and plan not in plans and plan not in made:
-            plans.append(plan)
-    return plans
+    return requested(completion.calls, state, context)
 
 
 async def _unknown(question: str, plans: list[ToolPlan], context: Context) -> list[str]:

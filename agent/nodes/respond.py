@@ -33,11 +33,20 @@ from agent.answering import (
 from agent.context import Context
 from agent.errors import LimitError, ModelError
 from agent.nodes.budget import Budget
-from agent.nodes.common import covered, offered, result_text, say, tell, words
+from agent.nodes.common import (
+    calls_left,
+    covered,
+    offered,
+    requested,
+    result_text,
+    say,
+    tell,
+    words,
+)
 from agent.nodes.remember import recent
 from agent.observability import STAGE_FAILED
 from agent.state import Judgement, State, Usage
-from agent.tools import Tool, ToolCall, ToolPlan, failed
+from agent.tools import Tool, ToolCall, failed
 from prompts import texts
 
 __all__ = ["respond"]
@@ -139,7 +148,7 @@ async def _generated(state: State, runtime: Runtime[Context]) -> dict[str, Any] 
         return _local(state, runtime, usage=budget.usage, limit=limit)
     if reply is None:
         return _local(state, runtime, usage=budget.usage)
-    plans = _plans(reply, state, runtime.context)
+    plans = requested(reply.calls, state, runtime.context)
     if plans:
         return {"plans": plans, "outcome": "act", "draft": empty_draft(), "usage": budget.usage}
     if reply.draft is not None:
@@ -217,22 +226,8 @@ def _sources(state: State) -> tuple[list[Source], list[float]]:
 
 def _offered(state: State, context: Context) -> list[Tool]:
     """Return the tools that the model may call before it answers: after a call that succeeded, a few more."""
-    limits = context.resources.settings.limits
-    again = 0 < state["rounds"] < ROUNDS and len(state["tool_calls"]) < limits.tool_calls
+    again = 0 < state["rounds"] < ROUNDS and calls_left(state, context) > 0
     return offered(state, context) if again else []
-
-
-def _plans(reply: Reply, state: State, context: Context) -> list[ToolPlan]:
-    """Return the calls that a model requests, but for those made already or not offered."""
-    made = [{"name": call["name"], "args": call["args"]} for call in state["tool_calls"]]
-    known = {tool.name for tool in offered(state, context)}
-    left = context.resources.settings.limits.tool_calls - len(made)
-    plans: list[ToolPlan] = []
-    for call in reply.calls:
-        plan: ToolPlan = {"name": call.name, "args": dict(call.args)}
-        if call.name in known and plan not in made and plan not in plans:
-            plans.append(plan)
-    return plans[:left]
 
 
 def _located(draft: Draft, state: State) -> Draft:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import re
-import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -18,6 +17,7 @@ from numpy.typing import NDArray
 from indexes.base import Vector
 from indexes.embeddings.known import known_model
 from indexes.embeddings.local import OrderedCache
+from indexes.embeddings.loops import PerLoop
 from indexes.embeddings.parallel import in_parallel
 from indexes.embeddings.retry import Pace, Patience, setback_of
 from indexes.embeddings.tokens import count_tokens
@@ -85,8 +85,7 @@ class OpenAIEmbedder:
         self._most = int(known.window * FILLED) if known is not None else 0
         self._pace = Pace(model)
         self._queries = OrderedCache(256)
-        self._sessions: dict[asyncio.AbstractEventLoop, _Session] = {}
-        self._lock = threading.Lock()
+        self._sessions = PerLoop(self._connect)
 
     @property
     def dimension(self) -> int:
@@ -117,7 +116,7 @@ class OpenAIEmbedder:
         known = self._queries.get(text)
         if known is not None:
             return known
-        session = await self._session()
+        session = await self._sessions.get()
         if text not in session.asked:
             task = asyncio.create_task(self._asked(session, text))
             session.asked[text] = task
@@ -146,7 +145,7 @@ class OpenAIEmbedder:
         """
         if not texts:
             return np.empty((0, self._dimension), dtype=np.float32)
-        session = await self._session()
+        session = await self._sessions.get()
         parts: dict[int, NDArray[np.float32]] = {}
         done = 0
 
@@ -164,21 +163,9 @@ class OpenAIEmbedder:
 
     async def close(self) -> None:
         """Close the connections of the running event loop; they are opened anew when needed."""
-        with self._lock:
-            session = self._sessions.pop(asyncio.get_running_loop(), None)
+        session = self._sessions.pop()
         if session is not None:
             await session.http.aclose()
-
-    async def _session(self) -> _Session:
-        loop = asyncio.get_running_loop()
-        session = self._sessions.get(loop)
-        if session is None:
-            made = await asyncio.to_thread(self._connect)
-            with self._lock:
-                for old in [old for old in self._sessions if old.is_closed()]:
-                    del self._sessions[old]
-                session = self._sessions.setdefault(loop, made)
-        return session
 
     def _connect(self) -> _Session:
         import openai

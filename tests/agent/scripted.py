@@ -14,29 +14,20 @@ from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResu
 
 from agent.models import ChatModel
 
-__all__ = ["Calls", "Scripted", "scripted"]
+__all__ = ["Calls", "Scripted", "Streaming", "scripted"]
 
 Calls = Sequence[tuple[str, dict[str, Any]]]
 
 
-class Scripted(BaseChatModel):
-    """A chat model that streams prepared replies, and remembers what it was asked and offered.
-
-    A reply is a text, or the calls of tools that it makes. An empty list of replies means that the
-    endpoint fails; `fail_after` is after how many characters it is cut off.
-    """
-
-    replies: list[Any]
-    prompts: list[str]
-    offered: list[list[str]]
-    fail_after: int | None = None
+class Streaming(BaseChatModel):
+    """A chat model of which only `_stream` has to be written; tools may be offered to it."""
 
     @property
     def _llm_type(self) -> str:
-        return "scripted"
+        return "test"
 
     def bind_tools(self, tools: Sequence[Any], **kwargs: Any) -> Any:
-        """Note which tools are offered."""
+        """Pass the tools on to `_stream`."""
         return self.bind(tools=tools, **kwargs)
 
     def _generate(
@@ -48,6 +39,19 @@ class Scripted(BaseChatModel):
     ) -> ChatResult:
         text = "".join(str(c.message.content) for c in self._stream(messages))
         return ChatResult(generations=[ChatGeneration(message=AIMessage(text))])
+
+
+class Scripted(Streaming):
+    """A chat model that streams prepared replies, and remembers what it was asked and offered.
+
+    A reply is a text, or the calls of tools that it makes. An empty list of replies means that the
+    endpoint fails; `fail_after` is after how many characters it is cut off.
+    """
+
+    replies: list[Any]
+    prompts: list[str]
+    offered: list[list[str]]
+    fail_after: int | None = None
 
     def _stream(
         self,

@@ -5,17 +5,17 @@ from __future__ import annotations
 import json
 import re
 import unicodedata
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Any
 from urllib.parse import quote
 
 from langchain_core.callbacks import CallbackManagerForLLMRun
-from langchain_core.language_models import BaseChatModel
-from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage
-from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResult
+from langchain_core.messages import AIMessageChunk, BaseMessage
+from langchain_core.outputs import ChatGenerationChunk
 from pydantic import Field
 
 from tests.agent.injection.project import SECRET, Attack
+from tests.agent.scripted import Streaming
 
 __all__ = ["Obedient", "folded"]
 
@@ -30,7 +30,7 @@ def folded(text: str) -> str:
     return SIGNS.sub("", unicodedata.normalize("NFKC", shown)).casefold()
 
 
-class Obedient(BaseChatModel):
+class Obedient(Streaming):
     """Does what the attack wants as soon as it reads it in what it is asked or offered; else it is honest.
 
     It obeys in every form at once: as sentences with the marker of a source and without, as heading, list,
@@ -40,24 +40,6 @@ class Obedient(BaseChatModel):
     attack: Attack | None = None
     obeyed: int = 0
     systems: list[str] = Field(default_factory=list)
-
-    @property
-    def _llm_type(self) -> str:
-        return "obedient"
-
-    def bind_tools(self, tools: Sequence[Any], **kwargs: Any) -> Any:
-        """Read the tools' descriptions as well."""
-        return self.bind(tools=tools, **kwargs)
-
-    def _generate(
-        self,
-        messages: list[BaseMessage],
-        stop: list[str] | None = None,
-        run_manager: CallbackManagerForLLMRun | None = None,
-        **kwargs: Any,
-    ) -> ChatResult:
-        text = "".join(str(c.message.content) for c in self._stream(messages))
-        return ChatResult(generations=[ChatGeneration(message=AIMessage(text))])
 
     def _stream(
         self,
