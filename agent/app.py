@@ -12,6 +12,7 @@ from contextlib import (
     asynccontextmanager,
 )
 from dataclasses import replace
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Self, TypedDict, cast
 
@@ -22,7 +23,7 @@ from langgraph.types import Command
 from agent import observability
 from agent.answering.formats import Result
 from agent.assembly import assemble
-from agent.context import Context
+from agent.context import Context, Resources
 from agent.errors import ThreadError
 from agent.graph import build_graph
 from agent.learning import Learner
@@ -88,9 +89,7 @@ class Waypost:
         self._threads = threads
         self._turns = Turns()
         self._learner = Learner(project, lambda: self._resources)
-        self._resources = assemble(project, settings, registry, self._learner.router, tools)
-        self._persistent: CompiledStateGraph[Any, Any, Any, Any] | None = None
-        self.graph = build_graph(self._resources).compile(name="waypost")
+        self._use(assemble(project, settings, registry, self._learner.router, tools))
 
     @classmethod
     @asynccontextmanager
@@ -148,9 +147,14 @@ class Waypost:
         Args:
             models: by role: router, rewriter, judge, answerer.
         """
-        self._resources = replace(self._resources, models=dict(models))
-        self.graph = build_graph(self._resources).compile(name="waypost")
-        self._persistent = None
+        self._use(replace(self._resources, models=dict(models)))
+
+    def _use(self, resources: Resources) -> None:
+        if resources.models:
+            import_module("agent.answering.generate")  # here, not on the event loop of a first turn
+        self._resources = resources
+        self.graph = build_graph(resources).compile(name="waypost")
+        self._persistent: CompiledStateGraph[Any, Any, Any, Any] | None = None
 
     async def ingest(
         self,

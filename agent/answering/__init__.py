@@ -1,17 +1,19 @@
-"""From passages and tool results to a cited answer: evidence, extraction, generation, verification."""
+"""From passages and tool results to a cited answer: evidence, extraction, prompts, rewording.
+
+What only a chat model's answers need is imported where they are written: `agent.answering.generate` and
+`agent.answering.verification`.
+"""
 
 from __future__ import annotations
 
 from agent.answering.evidence import ENOUGH, ENOUGH_WHEN_LOST, Evidence, Weights, weigh
 from agent.answering.extract import Quote, asks_list, compose, extract, outline, section_path
 from agent.answering.fences import plain, unnumbered
-from agent.answering.generate import Reply, generate, supports, unsourced
 from agent.answering.judging import Judged, ask_judge, is_about
 from agent.answering.prompt import AnswerPrompt, answer_prompt, shown_source, sources_of
 from agent.answering.rewriting import ask_rewrite
 from agent.answering.shown import escaped, harmless, visible
 from agent.answering.types import Citation, Draft, Source, empty_draft, location_at
-from agent.answering.verification.verifier import Verifier
 
 __all__ = [
     "ENOUGH",
@@ -22,9 +24,7 @@ __all__ = [
     "Evidence",
     "Judged",
     "Quote",
-    "Reply",
     "Source",
-    "Verifier",
     "Weights",
     "answer_prompt",
     "ask_judge",
@@ -34,7 +34,6 @@ __all__ = [
     "empty_draft",
     "escaped",
     "extract",
-    "generate",
     "harmless",
     "is_about",
     "location_at",
@@ -43,9 +42,7 @@ __all__ = [
     "section_path",
     "shown_source",
     "sources_of",
-    "supports",
     "unnumbered",
-    "unsourced",
     "visible",
     "weigh",
 ]

@@ -6,11 +6,11 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal, Protocol
 
+from agent.answering.links import without_links
 from agent.answering.prompt import AnswerPrompt, is_no_answer, may_become_no_answer
 from agent.answering.rules import Rules
 from agent.answering.types import Citation, Draft, Source
 from agent.answering.verification.claims import Claim, Splitter
-from agent.answering.verification.links import without_links
 from agent.answering.verification.verifier import Checked, Verifier, verdict
 from agent.models import Completion, Message, RequestedCall, ToolSchema
 

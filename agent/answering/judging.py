@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from agent.answering.fences import plain
+from agent.answering.links import URL
 from agent.answering.types import Source
-from agent.answering.verification.links import URL
 from agent.models.replies import Complete, Unusable, ask_twice, quoted, read_object
 from indexes.text import Haystack, content_terms
 from prompts import PACKAGED, Language, Prompts

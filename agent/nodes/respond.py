@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from langgraph.runtime import Runtime
 
@@ -15,20 +15,16 @@ from agent.answering import (
     Citation,
     Draft,
     Quote,
-    Reply,
     Source,
-    Verifier,
     answer_prompt,
     compose,
     empty_draft,
     extract,
-    generate,
     location_at,
     outline,
     plain,
     sources_of,
     unnumbered,
-    unsourced,
 )
 from agent.context import Context
 from agent.errors import LimitError, ModelError
@@ -48,6 +44,9 @@ from agent.observability import STAGE_FAILED
 from agent.state import Judgement, State, Usage
 from agent.tools import Tool, ToolCall, failed
 from prompts import texts
+
+if TYPE_CHECKING:
+    from agent.answering.generate import Reply
 
 __all__ = ["respond"]
 
@@ -173,6 +172,9 @@ async def _asked(
     state: State, runtime: Runtime[Context], budget: Budget, out: _Out
 ) -> Reply | None:
     """Return what the answerer's model makes of the sources; None if there is no room for any."""
+    from agent.answering.generate import generate
+    from agent.answering.verification import Verifier
+
     resources = runtime.context.resources
     model = resources.models["answerer"]
     settings, language = resources.settings, state["language"]
@@ -285,6 +287,8 @@ async def _reply(state: State, runtime: Runtime[Context]) -> dict[str, Any]:
             "outside", state["language"], persona=project.persona, question=plain(state["question"])
         )
         limit: str | None = None
+        from agent.answering.generate import unsourced
+
         try:
             text = await unsourced(partial(budget.ask, model), prompt, out, persona=project.persona)
         except ModelError as error:

@@ -9,10 +9,10 @@ from typing import Any
 from langgraph.runtime import Runtime
 
 from agent import observability
-from agent.answering import Citation, Verifier, sources_of, supports
+from agent.answering import Citation, sources_of
 from agent.answering.formats import Plain, Result, written
-from agent.context import Context
-from agent.models import Message
+from agent.context import Context, Resources
+from agent.models import ChatModel, Message
 from agent.nodes.budget import Budget, added, no_usage
 from agent.nodes.common import answer_id, say, tell
 from agent.nodes.remember import remembered
@@ -88,25 +88,37 @@ async def _formatted(
     if isinstance(resources.form, Plain):
         return result.text
     model = None if budget.reached else resources.models.get("answerer")
+    if model is None:
+        text = await written(resources.form, result)
+    else:
+        text = await _filled(model, result, state, budget, resources)
+    tell(state, runtime, text, whole=True)
+    return text
+
+
+async def _filled(
+    model: ChatModel, result: Result, state: State, budget: Budget, resources: Resources
+) -> str:
+    """Return the answer in a form whose further fields the model fills in from the sources."""
+    from agent.answering.generate import supports
+    from agent.answering.verification import Verifier
+
     sources = sources_of(state["passages"], state["tool_calls"])
     verifier = Verifier(sources, result.question)
 
     async def ask(messages: Sequence[Message], schema: Mapping[str, Any]) -> str:
-        assert model is not None
         return (await budget.ask(model, messages, schema=schema)).text
 
-    text = await written(
+    return await written(
         resources.form,
         result,
         sources,
-        ask=ask if model is not None else None,
+        ask=ask,
         supported=lambda text: supports(verifier, text),
-        room=min(model.input_tokens, budget.tokens * 3 // 4) if model is not None else 0,
-        count=model.count if model is not None else len,
+        room=min(model.input_tokens, budget.tokens * 3 // 4),
+        count=model.count,
         prompts=resources.prompts,
     )
-    tell(state, runtime, text, whole=True)
-    return text
 
 
 def _previous(state: State) -> Previous:

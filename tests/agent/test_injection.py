@@ -18,8 +18,8 @@ import pytest_asyncio
 from agent import Answer, Principal, Waypost
 from agent.answering import escaped, harmless
 from agent.answering.judging import is_about
+from agent.answering.links import without_links
 from agent.answering.rules import Rules
-from agent.answering.verification.links import without_links
 from agent.errors import ThreadError
 from agent.models import ChatModel
 from agent.settings import ROLES

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from agent.answering.verification.claims import Claim, Splitter, split
-from agent.answering.verification.links import without_links
 from agent.answering.verification.verifier import Checked, Quotation, Verdict, Verifier, verdict
 
 __all__ = [
@@ -15,5 +14,4 @@ __all__ = [
     "Verifier",
     "split",
     "verdict",
-    "without_links",
 ]

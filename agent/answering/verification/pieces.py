@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 
+from agent.answering.links import URL
 from agent.answering.verification.claims import ITEM, MARKER
-from agent.answering.verification.links import URL
 from indexes.text import CJK
 
 __all__ = ["Piece", "pieces_of", "plain"]

@@ -12,13 +12,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
+from agent.answering.links import without_links
 from agent.answering.types import Source
 from agent.answering.verification.binding import clauses
 from agent.answering.verification.claims import Claim
 from agent.answering.verification.derived import follows
 from agent.answering.verification.facts import Facts, facts
 from agent.answering.verification.gaps import ADVICE, BUT, GENERIC, HONEST, TRANSITION
-from agent.answering.verification.links import without_links
 from agent.answering.verification.pieces import Piece, pieces_of, plain
 from agent.answering.verification.polarity import opposed
 from agent.answering.verification.reference import Quotation, Reference
