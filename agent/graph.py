@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Awaitable, Callable
-from functools import wraps
-from typing import Any
+from typing import Any, cast
 
 from langgraph.graph import END, START, StateGraph
 from langgraph.runtime import Runtime
-from langgraph.types import Overwrite
+from langgraph.types import Command, Overwrite
 
 from agent import nodes, observability
 from agent.context import Context, Resources
@@ -20,6 +19,7 @@ from indexes import Principal
 __all__ = ["build_graph"]
 
 Node = Callable[[Any, Runtime[Context]], Awaitable[dict[str, Any]]]
+Edge = Callable[[State], Any]
 
 
 def build_graph(resources: Resources) -> StateGraph[State, Any, Input, Output]:
@@ -33,59 +33,46 @@ def build_graph(resources: Resources) -> StateGraph[State, Any, Input, Output]:
     """
     graph = StateGraph(State, context_schema=Principal, input_schema=Input, output_schema=Output)
     edges = Edges(resources)
+    decided: dict[str, tuple[Edge, tuple[str, ...]]] = {
+        "route": (edges.after_route, ("search", "respond", "plan_tools", "clarify")),
+        "judge": (edges.after_judge, ("respond", "plan_tools", "rewrite", "abstain")),
+        "rewrite": (edges.after_rewrite, ("search", "respond", "abstain")),
+        "plan_tools": (edges.after_plan, ("approve", "respond", "clarify")),
+        "run_tools": (edges.after_tools, ("plan_tools", "respond")),
+        "respond": (edges.after_respond, ("verify", "approve", "rewrite", "abstain")),
+    }
     for name in nodes.__all__:
-        graph.add_node(name, _bound(name, getattr(nodes, name), resources))
+        edge, targets = decided.get(name, (None, None))
+        run = _bound(name, getattr(nodes, name), resources, edge)
+        graph.add_node(name, run, destinations=targets)
     graph.add_edge(START, "prepare")
     graph.add_edge("prepare", "route")
-    graph.add_conditional_edges(
-        "route", _in_place(edges.after_route), ["search", "respond", "plan_tools", "clarify"]
-    )
     graph.add_edge("search", "judge")
-    graph.add_conditional_edges(
-        "judge", _in_place(edges.after_judge), ["respond", "plan_tools", "rewrite", "abstain"]
-    )
-    graph.add_conditional_edges(
-        "rewrite", _in_place(edges.after_rewrite), ["search", "respond", "abstain"]
-    )
-    graph.add_conditional_edges(
-        "plan_tools", _in_place(edges.after_plan), ["approve", "respond", "clarify"]
-    )
     graph.add_edge("approve", "run_tools")
-    graph.add_conditional_edges(
-        "run_tools", _in_place(edges.after_tools), ["plan_tools", "respond"]
-    )
-    graph.add_conditional_edges(
-        "respond",
-        _in_place(edges.after_respond),
-        ["verify", "approve", "rewrite", "abstain"],
-    )
     for name in ("clarify", "abstain"):
         graph.add_edge(name, "verify")
     graph.add_edge("verify", END)
     return graph
 
 
-def _in_place(edge: Callable[[State], Any]) -> Callable[[State], Awaitable[Any]]:
-    """Let an edge decide on the event loop: LangGraph sends a function that is not async to a thread."""
+def _bound(name: str, node: Node, resources: Resources, edge: Edge | None) -> Any:
+    """Give a node its context, time it, and let its edge say what comes next.
 
-    @wraps(edge)
-    async def decide(state: State) -> Any:
-        return edge(state)
+    LangGraph's own conditional edges read the whole state anew and run as a task of their own.
+    """
 
-    return decide
-
-
-def _bound(name: str, node: Node, resources: Resources) -> Any:
-    """Give a node its context, and time it."""
-
-    async def run(state: Any, runtime: Runtime[Any]) -> dict[str, Any]:
+    async def run(state: Any, runtime: Runtime[Any]) -> dict[str, Any] | Command[Any]:
         context = Context(resources, _principal(runtime))
         started = time.perf_counter()
         with observability.span(f"waypost.{name}"):
             update = await node(state, runtime.override(context=context))
         took = {name: round((time.perf_counter() - started) * 1000, 2)}
         begins = "timings" in update  # the first node takes those of the turn before away
-        return {**update, "timings": Overwrite(took) if begins else took}
+        written = {**update, "timings": Overwrite(took) if begins else took}
+        if edge is None:
+            return written
+        # no edge looks at what reducers would add to: `found`, `messages` and `timings`
+        return Command(update=written, goto=edge(cast(State, {**state, **update})))
 
     return run
 

@@ -118,11 +118,10 @@ def note(attributes: Attributes) -> None:
 
 
 def _opentelemetry() -> Any:
-    """Return OpenTelemetry's API if the app has loaded it; nobody else could read the spans."""
-    if "opentelemetry" not in sys.modules:
+    """Return OpenTelemetry's API if the app has set it up; nobody else could read the spans."""
+    trace = sys.modules.get("opentelemetry.trace")  # libraries load it, too
+    if trace is None or isinstance(trace.get_tracer_provider(), trace.ProxyTracerProvider):
         return None
-    from opentelemetry import trace
-
     return trace
 
 

@@ -10,12 +10,14 @@ import json
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, Literal
 
 from agent.answering.extract import place
 from agent.answering.fences import fenced, one_line, plain
 from agent.answering.packing import LEAST, pack
 from agent.answering.types import Source
+from agent.answering.validity import told
 from agent.models import Message
 from indexes.text import whole
 from indexes.types import LocatedPassage
@@ -36,6 +38,8 @@ Count = Callable[[str], int]
 NO_ANSWER = "NO_ANSWER"
 RESULT = 4000  # characters of a tool's structured result
 PER_MESSAGE = 8  # tokens that a chat's form takes beside a message's text
+BETWEEN = 2  # tokens of the blank line between two sources
+SURE = 0.9  # the share of the room up to which tokens need not be counted as they are sent
 RECENT = 2  # messages of the conversation that stay when there is little room
 
 
@@ -75,6 +79,7 @@ def sources_of(
             passage["document"],
             passage["uri"],
             passage["location"],
+            passage.get("validity"),
         )
         for number, passage in enumerate(passages, 1)
     ]
@@ -138,8 +143,12 @@ def shown_source(source: Source, language: Language) -> str:
     title = one_line(source.title)
     if source.index:
         title = texts("messages", language)["documents_quote"].format(title=title)
-    where = one_line(place(source.location, texts("messages", language)))
+    words = texts("messages", language)
+    where = one_line(place(source.location, words))
     head = f"[{source.number}] {title} {where}".rstrip()
+    validity = one_line(told(source.validity, words, always=True))
+    if validity:
+        head = f"{head} {words['aside'].format(text=validity)}"
     return fenced("source", f"{head}\n{plain(source.text)}", id=source.number)
 
 
@@ -208,7 +217,12 @@ def answer_prompt(
         ("", examples),
         ("", ()),
     ]
-    wanted = count("\n\n".join(shown_source(one, language) for one in sources))
+
+    @cache  # most sources are looked at several times
+    def counted(text: str) -> int:
+        return count(text) + BETWEEN
+
+    wanted = sum(counted(shown_source(one, language)) for one in sources)
     for told, shots in plans:
         fixed = tokens(messages("", told, shots))
         if fixed <= room - min(wanted, room // 2):
@@ -220,11 +234,14 @@ def answer_prompt(
             support,
             question=question,
             room=left,
-            count=lambda text: count(text) + 2,  # the blank line between two
+            count=counted,
             shown=lambda source: shown_source(source, language),
         )
-        asked = messages("\n\n".join(shown_source(one, language) for one in kept), told, shots)
-        needed = tokens(asked)
+        written = [shown_source(one, language) for one in kept]
+        asked = messages("\n\n".join(written), told, shots)
+        needed = fixed + sum(map(counted, written))
+        if needed > SURE * room:
+            needed = tokens(asked)  # tokens may meet otherwise where texts are joined
         if kept and needed <= room:
             return AnswerPrompt(asked, kept, needed)
         left -= max(LEAST // 4, needed - room)
