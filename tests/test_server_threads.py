@@ -23,15 +23,25 @@ from tests.agent.test_threads import SETTINGS, TOOLS, runs
 from tests.postgres import MISSING, postgres
 from tests.serving import ROOT, command, free_port
 
-pytestmark = [pytest.mark.slow, pytest.mark.skipif(bool(MISSING), reason=MISSING)]
+pytestmark = pytest.mark.slow
+KEPT_IN = [
+    "a file",
+    pytest.param("Postgres", marks=pytest.mark.skipif(bool(MISSING), reason=MISSING)),
+]
 
 
-@pytest.fixture
-def project(tmp_path: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """Return a small project whose threads are in Postgres."""
+@pytest.fixture(params=KEPT_IN)
+def project(
+    request: pytest.FixtureRequest, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Path]:
+    """Return a small project whose threads are in a file of its own, or in Postgres."""
     (tmp_path / "docs").mkdir()
     (tmp_path / "docs" / "pump.md").write_text("The seal is replaced after 8,000 hours.\n")
     (tmp_path / "tools.py").write_text(TOOLS)
+    (tmp_path / "waypost.toml").write_text(SETTINGS)
+    if request.param == "a file":
+        yield tmp_path
+        return
     with postgres(tmp_path_factory.mktemp("postgres")) as url:
         (tmp_path / "waypost.toml").write_text(f'{SETTINGS}\n[threads]\nurl = "{url}"\n')
         yield tmp_path

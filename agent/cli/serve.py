@@ -25,7 +25,6 @@ __all__ = ["serve"]
 
 LEVELS = Literal["debug", "info", "warning", "error"]
 GRACE = 5  # seconds that streams have to end after Ctrl-C
-STATE = "server"  # the server's threads, beside the store
 QUIET = {
     "LANGGRAPH_NO_VERSION_CHECK": "true",
     "LANGGRAPH_CLI_NO_ANALYTICS": "1",
@@ -59,9 +58,8 @@ def serve(
 ) -> None:
     """Serve the project over LangGraph's API, until Ctrl-C.
 
-    Threads are kept in memory and saved in the project's state folder, or in the Postgres database that
-    [threads] url names. With --json one line on stdout
-    says where it answers, as soon as it does.
+    Threads are kept in the project's state folder, or in the Postgres database that [threads] url names.
+    With --json one line on stdout says where it answers, as soon as it does.
     """
     from agent.errors import UsageError
     from agent.settings import load
@@ -79,13 +77,13 @@ def serve(
     _check_port(host, port)
     _check_identities(project, settings.server)
     config = _config(project)
-    if settings.threads.url:
-        # the server finds this one only as an attribute of a file
-        file = Path(__file__).parents[1] / "server" / "threads.py"
-        config.setdefault("checkpointer", {"path": f"{file}:make_checkpointer"})
+    # the server finds a checkpointer only as an attribute of a file
+    file = Path(__file__).parents[1] / "server" / "threads.py"
+    config.setdefault("checkpointer", {"path": f"{file}:make_checkpointer"})
     from langgraph_api.cli import run_server  # type: ignore[import-untyped]  # it has no types
 
     from agent.server.opened import opened
+    from agent.server.threads import STATE
 
     env = config.get("env") or {}
     for name, value in {**QUIET, **(env if isinstance(env, Mapping) else {})}.items():
