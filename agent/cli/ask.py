@@ -17,6 +17,7 @@ from agent.cli.common import (
     principal_of,
     print_json,
     run_async,
+    show,
     where,
 )
 from agent.errors import UsageError
@@ -54,12 +55,12 @@ async def _ask(
     if as_json:
         print_json(answer)
         return
-    typer.echo(answer["answer"])
+    show(answer["answer"])
     if answer["citations"]:
-        typer.echo()
+        show()
     for citation in answer["citations"]:
         place = where(citation["location"])
-        typer.echo(f"[{citation['marker']}] {citation['document']}{f' ({place})' if place else ''}")
+        show(f"[{citation['marker']}] {citation['document']}{f' ({place})' if place else ''}")
 
 
 def route(
@@ -93,9 +94,9 @@ async def _route(
                 print_json(found)
                 continue
             targets = [index["name"] for index in found["indexes"]] + found["tools"]
-            typer.echo(
+            show(
                 f"{question}\n  {found['action']} {' '.join(targets)}"
                 f"  confidence {found['confidence']:.2f}, by {found['decided_by']}: {found['reason']}"
             )
             for candidate in found["candidates"][:4]:
-                typer.echo(f"    {candidate['confidence']:.2f} {candidate['name']}")
+                show(f"    {candidate['confidence']:.2f} {candidate['name']}")

@@ -30,10 +30,12 @@ __all__ = [
     "print_json",
     "progress_bar",
     "run_async",
+    "show",
     "where",
 ]
 
 T = TypeVar("T")
+BLANKS = "\n\t\xa0\u3000"
 _BARS: list[Any] = []  # those on the screen
 Project = Annotated[
     Path, typer.Option("--project", "-p", help="The project's folder.", show_default="current")
@@ -48,6 +50,11 @@ Groups = Annotated[
 def run_async(work: Coroutine[Any, Any, T]) -> T:
     """Run a coroutine to its end."""
     return asyncio.run(work)
+
+
+def show(text: str = "") -> None:
+    """Print what quotes documents, file names or models: without signs that only a terminal would read."""
+    typer.echo("".join(sign for sign in text if sign.isprintable() or sign in BLANKS))
 
 
 def print_json(data: object) -> None:

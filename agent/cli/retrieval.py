@@ -21,6 +21,7 @@ from agent.cli.common import (
     print_json,
     progress_bar,
     run_async,
+    show,
     where,
 )
 from agent.errors import UsageError
@@ -104,11 +105,11 @@ async def _search(
                 continue
             for number, passage in enumerate(passages, 1):
                 place = where(passage["location"])
-                typer.echo(
+                show(
                     f"{number}. {passage['title']} [{passage['index']}]"
                     f"{f' ({place})' if place else ''}  {passage['score']:.3f}\n   {passage['document']}"
                 )
-                typer.echo("   " + " ".join(passage["text"].split())[:200])
+                show("   " + " ".join(passage["text"].split())[:200])
 
 
 def documents(
@@ -139,15 +140,13 @@ async def _documents(
         print_json({"documents": found, "failed": failed})
         return
     for info in found:
-        typer.echo(
+        show(
             f"{info['index']:<14} {info['chunks']:>5}  {info['synced'][:16].replace('T', ' ')}  "
             f"{info['document']}  {info['title']}"
         )
         for warning in info["warnings"]:
-            typer.echo(f"{'':<14} note: {warning}")
+            show(f"{'':<14} note: {warning}")
     for failure in failed:
-        typer.echo(f"{'failed':<14} {failure['path']}: {failure['error']}")
+        show(f"{'failed':<14} {failure['path']}: {failure['error']}")
     if not found and not failed:
-        typer.echo(
-            "No document fits." if filters else "Nothing is indexed yet; run: waypost ingest"
-        )
+        show("No document fits." if filters else "Nothing is indexed yet; run: waypost ingest")

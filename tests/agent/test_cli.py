@@ -144,7 +144,7 @@ def test_search_prints_json_lines(project: Path, tmp_path: Path) -> None:
     assert [one["query"] for one in found] == queries
     assert [one["passages"][0]["index"] for one in found] == ["leave", "manual"]
     assert all(len(one["passages"]) == 1 for one in found)
-    assert set(found[0]["passages"][0]) == set(Passage.__annotations__)
+    assert set(found[0]["passages"][0]) == set(Passage.__annotations__) - {"validity"}
 
 
 def test_documents(project: Path) -> None:
@@ -308,3 +308,17 @@ def test_nothing_is_written_where_it_should_not(project: Path) -> None:
     """The state folder and the tools' own record are all that the commands added."""
     found = {path.name for path in project.iterdir()} - {"__pycache__"}
     assert found <= {".waypost", "docs", "tools.py", "waypost.toml", "runs.jsonl"}
+
+
+def test_a_terminal_is_not_steered_by_documents(tmp_path: Path, tiny: Waypost) -> None:
+    """Signs that a terminal obeys, in a document's name and text, are not printed by any command."""
+    folder = write_tiny_project(tmp_path)
+    shutil.copytree(tiny.project / ".waypost" / "cache", folder / ".waypost" / "cache")
+    hostile = folder / "docs" / "leave" / "\x1b[2J\u202e加班.md"
+    hostile.write_text("# 加班\n\n加班须经\x1b]0;x\x07总监\u200b批准。\n", encoding="utf-8")
+    printed("ingest", "--project", folder)
+    for command in (("ask", "加班由谁批准？"), ("search", "加班批准"), ("documents",)):
+        done = waypost(*command, "--project", folder)
+        assert done.returncode == 0, done.stderr
+        assert "加班" in done.stdout
+        assert not set(done.stdout) & set("\x1b\x07\u202e\u200b")
