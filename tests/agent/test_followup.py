@@ -43,6 +43,25 @@ def test_values_are_put_in_place(
     assert asked(question, previous, tools) == (expected, None)
 
 
+@pytest.mark.parametrize(
+    ("previous", "question", "expected"),
+    [
+        (WAGES, "2023年以前是多少？", "2023年以前农民工工资保证金的比例是多少？"),
+        (WAGES, "以前是多少", "以前农民工工资保证金的比例是多少？"),
+        (WAGES, "修订前又是多少？", "修订前农民工工资保证金的比例是多少？"),
+        ("现在每月按多大比例拨付工资？", "去年是多少？", "去年每月按多大比例拨付工资？"),
+        ("2024年的差旅费是多少？", "现在是多少？", "现在的差旅费是多少？"),
+        (KPI, "2022年是多少？", "东站项目2022年三季度的纳统金额是多少？"),
+        (WAGES, "保证金总额是多少？", "保证金总额是多少？"),
+    ],
+)
+def test_the_same_is_asked_of_another_time(
+    tools: dict[str, Tool], previous: str, question: str, expected: str
+) -> None:
+    """What names nothing but a time and asks how much repeats the question for that time."""
+    assert asked(question, previous, tools)[0] == expected
+
+
 def test_english_values_take_the_place_of_the_old(tools: dict[str, Tool]) -> None:
     """A project named in English replaces the one before, by the tool's own value."""
     text, _ = asked("What about Line 5?", METRO, tools)

@@ -19,7 +19,14 @@ from agent.routing.followup.phrases import (
     values,
 )
 from agent.routing.followup.pronouns import pronoun
-from agent.routing.followup.sentences import comparison, complete, condition, request, what_if
+from agent.routing.followup.sentences import (
+    again,
+    comparison,
+    complete,
+    condition,
+    request,
+    what_if,
+)
 from agent.routing.followup.turn import Standalone, Turn, whole
 from agent.routing.followup.values import FindSlots
 from agent.routing.followup.words import topic_of
@@ -31,6 +38,7 @@ READINGS = (
     request,
     comparison,
     what_if,
+    again,
     pronoun,
     complete,
     beside,

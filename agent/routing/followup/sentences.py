@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import re
 
-from agent.routing.followup.turn import Standalone, Turn, lead_of, whole
+from agent.routing.followup.phrases import values
+from agent.routing.followup.turn import Standalone, Turn, changed, lead_of, whole
+from agent.routing.followup.values import PERIOD
 from agent.routing.followup.words import (
     asks,
     is_aspect,
@@ -16,7 +18,7 @@ from agent.routing.followup.words import (
 )
 from indexes.text import NOUN, content_terms
 
-__all__ = ["comparison", "complete", "condition", "request", "what_if"]
+__all__ = ["again", "comparison", "complete", "condition", "request", "what_if"]
 
 _MORE = re.compile(
     r"(?:请|再)?(?:能|可以)?(?:再)?(?:详细|具体|展开|仔细|多)(?:的|地)?(?:说说|讲讲|说明|介绍|解释|一点|一些|点|些|说|讲)(?:一下|吗)?|继续(?:说)?|(?:你)?确定吗|是吗|真的吗"
@@ -42,6 +44,11 @@ _TERM = re.compile(
     r"什么是|是什么意思|什么意思|什么叫|指的是什么|\bwhat does .+ mean\b|\bdefine\b|\bwhat (?:is|are) (?:an? )?\w[\w -]*\?*$",
     re.IGNORECASE,
 )
+_ASKED = re.compile(r"(?:又|都|应该|大概)?(?:是多少|是什么|有多少|有哪些|有几[个种项]|多少)$")
+_TIME = re.compile(
+    r"(?:在|到|截至|从)?(?:现在|目前|当前|如今|原来|原先|过去|当时|那时候?|(?:改|修改|修订|调整|变更|更新)?[之以]?[前后]|起)"
+)
+_NOW = re.compile("现在|目前|当前|如今|现行")
 SHORT_QUESTION = 9
 
 
@@ -71,6 +78,25 @@ def comparison(turn: Turn) -> Standalone | None:
         else f"{turn.previous.rstrip(' ?？')} compared to {other}?"
     )
     return Standalone(text, turn.topic)
+
+
+def again(turn: Turn) -> Standalone | None:
+    """Ask the same of another time: 2025年以前是多少, 去年是多少."""
+    if not turn.chinese or any(value.kind != PERIOD for value in turn.new):
+        return None
+    when = rest = _ASKED.sub("", turn.fragment.text)
+    for value in reversed(turn.new):
+        rest = rest[: value.start] + rest[value.end :]
+    old = next((value for value in turn.old if value.kind == PERIOD), None)
+    if not rest and old is not None:
+        return values(turn)
+    if not when or (rest and not _TIME.fullmatch(rest)):
+        return None
+    span = (old.start, old.end) if old else (0, 0)
+    if old is None and (now := _NOW.search(turn.previous)):
+        span = now.span()
+    text = turn.previous[: span[0]] + when + turn.previous[span[1] :]
+    return changed(text, turn.topic)
 
 
 def what_if(turn: Turn) -> Standalone | None:
