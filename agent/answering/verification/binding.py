@@ -23,7 +23,7 @@ TELLS_MORE = 0.5  # how much more than of what tells the figure's own clause apa
 MOST = 120  # clauses of a source that are compared
 PLACES = 6  # of a figure in it; one that stands in more is no label's own
 
-_ENDS = re.compile(r"[。！？!?\n]|\.\s")
+_ENDS = re.compile(r"[。！？!?\n]|(?<!\bRev)(?<!\bNo)(?<!\bDr)(?<!\bM[rs])(?<!\bMrs)(?<!\bSt)\.\s")
 _JOINTS = re.compile(
     r"[，；;、]|,(?!\d)|\b(?:and(?! (?:above|below|over|under|more|less|older|younger|higher|lower|later|earlier|up(?! to))\b)|but|while|whereas|versus|vs|against)\b|[和与及]|而"
 )

@@ -36,7 +36,7 @@ _UNFINISHED = re.compile(
 _BLANKS = re.compile(r"[ \t]*")
 _ABBREVIATED = re.compile(
     r"(?:\b(?:e\.g|i\.e|cf|vs|fig|figs|sec|art|approx|inc|ltd|co|corp|mr|mrs|ms|dr|prof|st|al|ch|vol"
-    r"|pp?|para|ed|est|max|min|incl|resp|dept|jan|feb|mar|apr|jun|jul|aug|sept?|oct|nov|dec)|(?-i:\b[A-Z])"
+    r"|pp?|para|ed|est|max|min|incl|resp|dept|rev|ver|ext|tel|jan|feb|mar|apr|jun|jul|aug|sept?|oct|nov|dec)|(?-i:\b[A-Z])"
     r"|(?:^|\n)\s*\d{1,3})\.\Z",
     re.IGNORECASE,
 )

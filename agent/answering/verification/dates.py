@@ -32,7 +32,7 @@ _MONTH_NAME = (
 _DAY = r"(?:3[01]|[12]\d|0?[1-9])(?:st|nd|rd|th)?"
 _ENGLISH_DATE = re.compile(
     rf"\b(?:(?P<d1>{_DAY})(?:\s*(?:[-–—]|to|and)\s*(?P<d2>{_DAY}))?\s+(?:of\s+)?)?(?P<month>{_MONTH_NAME})"
-    rf"(?:\s+(?P<d3>{_DAY})(?!\d)(?:\s*(?:[-–—]|to|and)\s*(?P<d4>{_DAY})(?!\d))?)?(?:(?:,|\s+of)?\s*(?P<year>(?:19|20)\d\d)\b)?"
+    rf"(?:\s+(?P<d3>{_DAY})(?!\d|:\d)(?:\s*(?:[-–—]|to|and)\s*(?P<d4>{_DAY})(?!\d))?)?(?:(?:,|\s+of)?\s*(?P<year>(?:19|20)\d\d)\b)?"
 )
 _TOLD = re.compile(
     r"\b(?:in|by|since|until|till|before|after|during|through|late|early|every|each|next|last) \Z",
@@ -86,6 +86,8 @@ def chinese_dates(text: str) -> tuple[list[Date], str]:
         text = _CN_DATE.sub(take, text)
     for start, end, period in period_spans(text):
         said = text[start:end]
+        if text[max(0, start - 1) : start] in tuple("这那上下每某该"):
+            continue
         if said.strip().isdigit() or _SHORT_YEAR.fullmatch(said.strip()):
             continue  # a year or a number, ten years perhaps: it counts as a number
         found.append(Date(said, period.year, period.half, period.quarter, period.month, period.day))

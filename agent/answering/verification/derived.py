@@ -18,6 +18,7 @@ from indexes.text import normalize
 __all__ = ["follows"]
 
 MOST = 30  # figures of a sentence that are looked at together
+MOST_LISTED = 10
 FEW = 8  # values of one kind in the sources of which any two are compared
 
 _KINDS = {OTHER: UNKNOWN, COUNTED: UNKNOWN, "pp": "%"}
@@ -51,6 +52,10 @@ _DIGITS = re.compile(r"[^\d.]")
 _FACTOR = re.compile(r"([两三四五六七八九十])(?=[个位名人])")
 _MEAN = re.compile(r"平均|\baverag")
 _YEARLY = re.compile(r"[一全每]年|\b(?:a|per|each|every) year\b|\bannual")
+_BRACKET = re.compile(
+    r"属于|落在|为例|例如|[这该一]档|范围内|\b(?:falls?|bracket|band|for example|e\.g\.)\b"
+)
+_LISTS = tuple(re.compile(one) for one in (r";", r",", r"[、,](?: ?and\b)?|\band\b|以及|[和及]"))
 _NUMERALS = "两三四五六七八九十"
 _SECONDS = {"s": 1.0, "d": 86400.0, "mo": 2629800.0}
 
@@ -68,10 +73,14 @@ def follows(said: Quantity, found: Facts, text: str, there: Collection[Quantity]
         return False
     years = {one.number for one in found.quantities} | {date.year for date in found.dates}
     low = normalize(text)
+    if said.value <= MOST_LISTED and _listed(said, low.partition(said.text)[2]):
+        return True
     if 1900 <= said.number <= 2100 and said.number + 1 in years:
         return _YEARS.search(low) is not None
     own = [one for one in found.quantities if one is not said and one.dimension != PART]
     if any(_restates(one, said) for one in own):
+        return True
+    if _BRACKET.search(low) and _inside(said, own):
         return True
     start = low.find(said.text)
     before, behind = low[:start], low[start + len(said.text) :]
@@ -84,6 +93,21 @@ def _restates(one: Quantity, said: Quantity) -> bool:
     if first is None or second is None or first == second:
         return False
     return math.isclose(one.value * first, said.value * second, rel_tol=0.02)
+
+
+def _listed(said: Quantity, behind: str) -> bool:
+    """Say whether as many things are listed behind a colon: two bugs: the first, and the second."""
+    _, _, things = behind.partition(":")
+    splits = (sign.split(things) for sign in _LISTS)
+    return bool(things) and said.value in {
+        len([one for one in found if one.strip()]) for found in splits
+    }
+
+
+def _inside(said: Quantity, own: Collection[Quantity]) -> bool:
+    """Say whether an example lies in the range that is told with it: 30岁 of 21-40岁."""
+    like = [one.value for one in own if _kind(one) == _kind(said)]
+    return bool(like) and min(like) <= said.value <= max(like)
 
 
 def _reckoned(

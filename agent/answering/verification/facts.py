@@ -11,7 +11,7 @@ import unicodedata
 from dataclasses import dataclass, field
 
 from agent.answering.verification.dates import Date, chinese_dates, english_dates
-from agent.answering.verification.naming import chinese_names, latin_names
+from agent.answering.verification.naming import CALLED, chinese_names, latin_names
 from agent.answering.verification.quantities import PART, Quantity, quantities
 from agent.answering.verification.units import UNITS
 from indexes.text import CJK, chinese_number, normalize
@@ -28,6 +28,8 @@ class Facts:
     codes: list[str] = field(default_factory=list)
     names: list[str] = field(default_factory=list)  # of Latin letters
     chinese: list[str] = field(default_factory=list)  # Chinese names
+    doubtful: list[str] = field(default_factory=list)  # words that may be names of persons
+    called: list[str] = field(default_factory=list)  # what something is said to be, perhaps a name
     titles: list[str] = field(default_factory=list)
     quotes: list[str] = field(default_factory=list)
 
@@ -39,7 +41,7 @@ class Facts:
 _CODE_SPAN = re.compile(r"`{1,3}([^`\n]{1,200})`{1,3}")
 _EMAIL = re.compile(r"[\w.+-]{1,64}@[\w-]{1,64}(?:\.[\w-]{1,32})+")
 _PHONE = re.compile(  # ranges and spans of years are none
-    r"(?<![A-Za-z0-9_.+-])(?:\+\d{1,3}[ -])?(?:\(?0\d{2,3}\)?[ -]?\d{3,4}[ -]?\d{4}|[48]00[ -]?\d{3}[ -]?\d{4}"
+    r"(?<![A-Za-z0-9_.+-])(?:\+\d{1,3}[ -])?(?:(?:0\d{2,3}|\(0\d{2,3}\))[ -]?\d{3,4}[ -]?\d{4}|[48]00[ -]?\d{3}[ -]?\d{4}"
     r"|1[3-9]\d[ -]?\d{4}[ -]?\d{4}|\d{3}[ -]\d{3}[ -]\d{4})(?![A-Za-z0-9_-]|\.\d)"
 )
 _CODE = re.compile(
@@ -52,6 +54,7 @@ _CODE = re.compile(
     r"|[A-Z][a-z]{2,20} (?!I\b)[A-Z](?![\w.'’&-])"
     r"|\d+[A-Za-z]*-[A-Za-z]+\d*[A-Za-z0-9-]*(?![A-Za-z0-9])"
     r"|\d+#|\d+(?:\.\d+)?G(?![A-Za-z0-9])|\d+[A-Z](?![A-Za-z0-9])"
+    r"|(?!(?:19|20)\d\d[QH]\d)\d+[A-Z]+\d[A-Z0-9]*(?![A-Za-z0-9])|@[A-Za-z][\w-]{1,38}"
     r"|[A-Za-z]+_[A-Za-z0-9_]+|--[a-z][a-z0-9-]+|[a-z]+[A-Z][A-Za-z0-9]+"
     r")"
 )
@@ -111,7 +114,12 @@ def facts(text: str, *, named: bool = True) -> Facts:
         named: whether names and quotations are looked for, which only claims need.
     """
     out = Facts()
-    plain = unicodedata.normalize("NFKC", text.replace("，", "， ").replace("℃", "°C"))
+    plain = text.replace("，", "， ").replace("℃", "°C")
+    if "½" in plain:
+        plain = _HALVES.sub(_half, plain)
+    plain = unicodedata.normalize("NFKC", plain)
+    if "#" in plain:
+        plain = _HOUSE.sub("号", plain)
     if named:
         for pattern in _QUOTES:
             for quote in pattern.findall(text):
@@ -122,7 +130,7 @@ def facts(text: str, *, named: bool = True) -> Facts:
         spans, plain = _taken(_CODE_SPAN, plain)
         out.codes += [span.strip() for span in spans]
     plain = _AGED.sub(r"\1 \2", plain)
-    plain = _AMPERES.sub(r"\1 amps", plain)
+    plain = (_AMPERES if named else _ANY_AMPERES).sub(r"\1 amps", plain)
     if "@" in plain:
         emails, plain = _taken(_EMAIL, plain)
         out.codes += emails
@@ -138,7 +146,7 @@ def facts(text: str, *, named: bool = True) -> Facts:
         ):
             return said
         out.codes.append(said)
-        return " " * len(said)
+        return said if not named and " " in said else " " * len(said)  # ISO 125 is a number, too
 
     phones, plain = _taken(_PHONE, plain)
     out.codes += [_SEPARATORS.sub("", phone) for phone in phones]
@@ -148,7 +156,16 @@ def facts(text: str, *, named: bool = True) -> Facts:
     plain = _LEVEL.sub(lambda m: " " * len(m.group()), plain)
     if named:
         out.names = latin_names(plain)
-        out.chinese = chinese_names(text)
+        out.chinese, out.doubtful = chinese_names(text)
+        out.called = CALLED.findall(text)
+    if not named:
+        for day, month, year in _DOTTED.findall(text):
+            out.dates.append(
+                Date(f"{day}.{month}.{year}", int(year), month=int(month), day=int(day))
+            )
+        for month, year in _MONTHLY.findall(text):
+            out.dates.append(Date(f"{month}/{year}", int(year), month=int(month)))
+        plain = _STAMPED.sub(r"\1月\2日 ", plain)
     low = normalize(plain)
     dates, low = chinese_dates(low)
     out.dates += dates
@@ -163,14 +180,31 @@ def facts(text: str, *, named: bool = True) -> Facts:
 
 _AGED = re.compile(r"\b(over|under)-(\d{1,3})s\b", re.IGNORECASE)
 _AMPERES = re.compile(r"(\d) ?(?:A(?=\s*(?:[^\sA-Za-z0-9]|\Z))|安培?(?![全装]))")
+_ANY_AMPERES = re.compile(
+    r"(\d) ?(?:(?<= )A(?![A-Za-z0-9-])|A(?=\s*(?:[^\sA-Za-z0-9]|\Z))|安培?(?![全装]))"
+)
 _BAND = re.compile(r"\A\d+(?:\.\d+)?G\Z")  # 5G, which is no weight
 _CENTURY = re.compile(r"(?:19|20)\d\d[-/.]\d")
 _NUMBERED_CLAUSE = re.compile(  # 2.3 The rent ..., at the beginning of a line or sentence
     rf"(?:^|(?<=[.;:。；)] )|(?<=\n))(\d{{1,2}}(?:\.\d{{1,2}}){{1,2}})\.?[ \t]+(?=[A-Z{CJK}])"
 )
+_DOTTED = re.compile(
+    r"(?<![\d.])(0?[1-9]|[12]\d|3[01])[./](0?[1-9]|1[0-2])[./]((?:19|20)\d\d)(?![\d.]\d)"
+)
+_MONTHLY = re.compile(r"(?<![\d./-])(0[1-9]|1[0-2])[./]((?:19|20)\d\d)(?!\d)")
+_STAMPED = re.compile(  # 02-17 10:02, before a message
+    r"(?<![\d.-])(0\d|1[0-2])[-/.]([0-2]\d|3[01])(?= ?\d{1,2}:\d\d)"
+)
+_HALVES = re.compile(r"(\d?) ?½")
+_HOUSE = re.compile(rf"(?<=\d)#(?=[{CJK}])")  # 3#楼
 _LEVEL = re.compile(
     rf"(?:[一二三四五六七八九十]|\d{{1,2}})(?:期|标段|级(?!别))|(?<!\d)\d{{1,4}}号[{_HOUSED}]"
 )
+
+
+def _half(match: re.Match[str]) -> str:
+    """Return 1.5 for 1½."""
+    return f"{match[1] or 0}.5"
 
 
 def _level(text: str) -> str:

@@ -9,10 +9,12 @@ from functools import cached_property
 from agent.answering.verification.dates import Date
 from agent.answering.verification.facts import Facts, squashed
 from agent.answering.verification.quantities import COUNTED, OTHER, PART, PLACE, UNKNOWN, Quantity
-from agent.answering.verification.units import unit_words
+from agent.answering.verification.units import MONEY, unit_words
 from indexes.text import CJK, Haystack, normalize
 
 __all__ = ["Figures", "stands_alone"]
+
+SMALL = 10  # below it a number stands anywhere for something else
 
 
 class Figures:
@@ -42,7 +44,7 @@ class Figures:
             values.setdefault(_key(one.value), set()).add(one.bound)
             upper, over, _ = one.dimension.partition("/")
             if over:  # 40mg/kg is also 40mg, of which the rest is told elsewhere
-                values = found.setdefault(upper, {})
+                values = found.setdefault(f"{upper}/", {})
                 values.setdefault(_key(one.upper), set()).add(one.bound)
         return found
 
@@ -54,7 +56,8 @@ class Figures:
             for value in (one.number, one.digits) if one.dimension != PART else ():
                 found.setdefault(_key(value), set()).add(one.bound)
         for date in self._facts.dates:
-            for part in (date.year, date.month, date.day, date.quarter):
+            named = not date.text.isascii() or any(map(str.isalpha, date.text))
+            for part in (date.year, None if named else date.month, date.day, date.quarter):
                 if part is not None:
                     found.setdefault(float(part), set()).add(0)
         return found
@@ -76,22 +79,27 @@ class Figures:
         elif said.dimension in {UNKNOWN, OTHER}:
             bounds = self._numbers.get(_key(said.number))
         elif said.dimension == COUNTED:
-            words = (OTHER,) if self._language == "en" else ()  # English counts without counters
-            bounds = self._among((COUNTED, UNKNOWN, *words), said)
+            bounds = self._among((COUNTED, UNKNOWN, OTHER), said)
         elif said.dimension == PART:
             bounds = self._among((PART, UNKNOWN), said)
             number = f"{said.value:g}"
             if bounds is None and any(_PARTED.sub("", code) == number for code in self._codes):
                 bounds = {0}  # Section 1 of 一标段
+        elif said.dimension == "clock":
+            bounds = self._among(("clock",), said)
+            if bounds is None and not said.value % 60:  # open 10-17
+                bare = self._values.get(UNKNOWN, {})
+                bounds = bare.get(said.value / 60) or bare.get(said.value / 60 % 12)
         elif said.dimension == PLACE:
             bounds = self._among((PLACE, PART, UNKNOWN, COUNTED, "d"), said)
             if bounds is None and any(said.value == date.day for date in self._facts.dates):
                 bounds = {0}
         else:
             bounds = self._values.get(said.dimension, {}).get(_key(said.value))
-            if bounds is None and "/" in said.dimension:
-                upper = said.dimension.partition("/")[0]
-                bounds = self._values.get(upper, {}).get(_key(said.upper))
+            upper, over, _ = said.dimension.partition("/")
+            if bounds is None:  # 40mg/kg where 40mg stands, and the reverse, but not 40mg/h
+                value = said.upper if over else said.value
+                bounds = self._values.get(upper if over else f"{upper}/", {}).get(_key(value))
             if bounds is None:
                 bounds = self._otherwise(said)
         if (
@@ -101,7 +109,7 @@ class Figures:
         ):
             bounds = {0}
         if bounds is None and said.value == 2 and said.dimension == COUNTED:
-            bounds = {0} if "双" in self._haystack.text else None
+            bounds = {0} if "双" in self._haystack.text and said.text[-1] != "次" else None
         if bounds is not None:
             return not said.bound or -said.bound not in bounds or bool(bounds - {-said.bound})
         return said.about and self._near(said)
@@ -119,15 +127,19 @@ class Figures:
             dimension, value = _A_DAY[said.dimension, said.value]
             if (bounds := self._values.get(dimension, {}).get(value)) is not None:
                 return bounds
-        if said.number == 1 and said.dimension in _TIME and said.text[0] in "一ao":
-            return {0} if said.value in self._units.get(said.dimension, ()) else None
+        if (
+            said.number == 1
+            and said.text[0] in "一ao"
+            and said.value in self._units.get(said.dimension, ())
+        ):
+            return {0}
         if said.scale and (bounds := self._values.get(UNKNOWN, {}).get(_key(said.value))):
             return bounds
         if said.dimension == "s" and said.value == 60 * said.number:
             bounds = self._values.get("m", {}).get(_key(said.number))  # 15m, of a setting
             if bounds is not None:
                 return bounds
-        if said.dimension == "d" and said.text.endswith("日"):
+        if said.dimension == "d" and said.text.endswith("日") and not said.bound:
             return {0} if any(said.value == one.day for one in self._facts.dates) else None
         if said.dimension == "%" and said.value == 50 and _HALF.search(self._haystack.text):
             return {0}
@@ -140,13 +152,17 @@ class Figures:
     def _bare(self, said: Quantity) -> set[int] | None:
         """Return the bounds of a number without a unit, where the unit stands elsewhere, as in a table."""
         bare = self._values.get(UNKNOWN, {})
-        upper = said.dimension.partition("/")[0]
-        value = said.upper if upper != said.dimension else said.value
+        upper, over, per = said.dimension.partition("/")
+        value = said.upper if over else said.value
+        if per in self._units and said.value and _key(value / said.value) not in self._units[per]:
+            return None  # 3.2元/吨 of a table in 元/公斤
         for factor in self._units.get(upper, ()):
             bounds = bare.get(_key(value / factor))
             if bounds is not None:
                 return bounds
-        return None
+        if over or said.dimension in MONEY or said.number < SMALL:
+            return None
+        return bare.get(_key(said.number))  # 45 minutes (long-haul: 60), weight (Feb: 32.8)
 
     def _near(self, said: Quantity) -> bool:
         """Say whether a value that is rounded in the claim stands here in full."""

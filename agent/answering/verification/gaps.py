@@ -22,13 +22,16 @@ ADVICE = re.compile(
 )
 HONEST = re.compile(
     r"(?:没有|未|并未|均未|无法|不足以|暂无|未能|不能|查不到|找不到|不包含|未找到|尚未)[^，。；;,]{0,24}?(?:提到|提及|说明|涉及|给出|包含|找到|明确|载明|确定|列出|提供|记载|写明|披露|回答|判断|得知|信息|依据|看出|约定|介绍|规定|交代|讲到|描述|记录|写|讲|说(?!法)|列|解释)"
+    r"|(?:资料|文档|文件|来源|[文表]|说明书?|手册|报[告道表]|纪要|记录|合同|协议|制度|条例|规定|办法|通知|邮件|聊天)[中里内]?(?:也|均|都|并)?(?:没有|未)[^，。；;,]{0,24}"
     r"|(?:找不到|查不到|暂无)[^，。；;,]{0,16}"
     r"|\b(?:sources?|documents?|passages?|information|context|materials?|excerpts?|texts?|they|i|we|it|records?|files?|filings?|polic(?:y|ies)|manuals?|reports?|docs|documentation|notes|minutes|guides?|articles?|transcripts?|agreements?|contracts?|handbooks?|tables?)\b[^.;]{0,40}?"
     r"\b(?:(?:do|does|did|could|can)(?: not|n['’]t)|cannot)\s+(?:\w+\s+){0,2}?(?:mention|state|say|specify|contain|include|provide|cover|give|indicate|address|find|determine|answer|disclose|confirm|tell|reveal|list|describe|discuss|explain|record|name|report|go into|touch on)\b"
     r"|\b(?:the|this|these|those|that|your)\s+(?:[\w'’-]+\s+){1,4}(?:do|does|did)(?: not|n['’]t)\s+(?:\w+\s+){0,2}?"
     r"(?:mention|say|state|specify|explain|record|describe|discuss|indicate|disclose|tell)\b"
     rf"|\b(?:sources?|documents?|passages?|reports?|polic(?:y|ies)|manuals?|notes|guides?|excerpts?|texts?) {_GIVES} no (?:[a-z]+ ){{0,3}}(?:of|on|for|about|to|regarding)\b"
-    r"|\b(?:neither|no|none of the) (?:documents?|sources?|passages?|excerpts?) (?:say|mention|cover|state|explain|describe|address)s?\b"
+    r"|\b(?:do|does|did)(?: not|n['’]t) (?:\w+ ){0,2}(?:mention|say|state|specify|tell|disclose|reveal)\b"
+    r"|\bnothing (?:is|was) (?:said|mentioned|stated|written)\b"
+    r"|\b(?:neither|no|none of the) (?:[a-z]+ )?[a-z]+ (?:say|mention|cover|state|explain|describe|address)s?\b"
     r"|\b(?:nothing|none|neither) (?:in|of) (?:the|these|this|my)\b[^.;,]{0,40}|\b(?:there is )?no (?:information|mention|data|details?)\b|\bnot (?:mentioned|stated|specified|given|provided|available|covered|disclosed) (?:in|by)\b|\b(?:is|are)(?: not|n['’]t) (?:mentioned|stated|specified|given|addressed|covered|described|discussed|reported)\b",
     re.IGNORECASE,
 )

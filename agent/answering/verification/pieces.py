@@ -85,7 +85,9 @@ def plain(text: str) -> str:
     """Return what a claim says: without markers, addresses, its bullet or number, and emphasis."""
     text = URL.sub(" ", MARKER.sub(" ", text))
     bullet = ITEM.match(text)
-    return _EMPHASIS.sub("", text[bullet.end() :] if bullet else text)
+    return _EMPHASIS.sub(r"\g<code>", text[bullet.end() :] if bullet else text)
 
 
-_EMPHASIS = re.compile(r"\*\*|__|(?<![\w*])\*(?=\S)|(?<=\S)\*(?![\w*])|^\s*#{1,6}\s")
+_EMPHASIS = re.compile(  # what stands in a code span is none
+    r"(?P<code>`[^`\n]{1,500}`)|\*\*|__|(?<![\w*])\*(?=\S)|(?<=\S)\*(?![\w*])|^\s*#{1,6}\s"
+)

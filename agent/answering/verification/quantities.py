@@ -8,12 +8,12 @@ from dataclasses import dataclass, replace
 from agent.answering.verification.units import SCALE, SCALES, UNIT, UNITS
 from indexes.text import CJK, chinese_number
 
-__all__ = ["COUNTED", "OTHER", "PART", "PLACE", "UNKNOWN", "Quantity", "quantities"]
+__all__ = ["COUNTED", "COUNTERS", "OTHER", "PART", "PLACE", "UNKNOWN", "Quantity", "quantities"]
 
 COUNTED, UNKNOWN, OTHER = "#", "", "?"  # a counter, no unit, one that is not known
 PART, PLACE = "§", "nth"  # numbers of articles and the like, and of days or ranks
 
-_COUNTERS = "人名位户家台套件份次辆座栋层间根支条项个种类处点页张块棵株篇部艘架组批把扇环段跨孔票笔"
+COUNTERS = "人名位户家台套件份次辆座栋层间根支条项个种类处点页张块棵株篇部艘架组批把扇环段跨孔票笔"
 _WORDS = {word: value for value, word in enumerate(
     "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen "
     "seventeen eighteen nineteen".split())}  # fmt: skip
@@ -22,22 +22,23 @@ _TENS = {word: 10 * value for value, word in enumerate(
 _WORD_NUMBER = rf"\b(?:(?:{'|'.join(_TENS)})(?:[- ](?:{'|'.join(list(_WORDS)[1:10])}))?|{'|'.join(_WORDS)}|twice)\b"
 _CN = "零〇一二两三四五六七八九十百千"
 _AMOUNT = re.compile(
-    rf"(?P<prefix>百分之|千分之|万分之|(?P<money>rmb|cny|usd|eur|gbp|hk\$|us\$|[¥$€£])\s*)?"
+    rf"(?P<prefix>百分之|千分之|万分之|(?P<money>rmb|cny|usd|eur|gbp|sek|nok|dkk|chf|aud|cad|sgd|inr|krw|hk\$|us\$|[¥$€£])\s*)?"
     rf"(?:(?<![\d.])(?P<digits>(?:\d{{1,3}}(?:,\d{{3}})+(?!\d)|\d+)(?:\.\d+)?)"
     rf"|(?P<cn>[{_CN}]+(?:点[零一二三四五六七八九]+)?)|(?P<word>{_WORD_NUMBER}))"
     rf"[ \t]*(?P<scale>{SCALE}|(?(money)[mkb](?![a-z])|(?!)))?(?P<more>余|多(?!于))?(?:(?<=[a-z\d])-(?={UNIT})|[ \t]*)"
-    rf"(?:(?:(?!{UNIT}|per\s|and\s|the\s|for\s|with\s|out\s)[a-z-]{{3,12}}\s+(?![$€£¥]))?(?P<unit>{UNIT})(?:\s*(?:/|每|per\s|a\s)\s*(?P<per>{UNIT}))?|(?P<counter>个?[{_COUNTERS}]))?"
+    rf"(?:(?:(?!{UNIT}|per\s|and\s|the\s|for\s|with\s|out\s)[a-z-]{{3,12}}\s+(?![$€£¥]))?(?P<unit>{UNIT})(?:\s*(?:/|每|per\s|a\s)\s*(?P<per>{UNIT}))?|(?P<counter>个?[{COUNTERS}]))?"
 )
 _RANGE = re.compile(
     r"\s*(?:[-–—~至到/、×*+]|和|与|及|或|to|and|or|x|,(?=\s?\d{1,3}(?:[^,\d]|$)))\s*"
 )
 _CN_WORD = re.compile(  # words with numerals that count nothing
-    r"第[一二][年天个步档种类]|[这那当整]一[年天]|一[年天](?=下来|里|有|可|能|就|要|只)|一[天日](?=最[多高]|封顶|[之以]?内)|一般|一定|一致|一样|一直|一律|一切|一旦|一起|一些|一并|一方|一体|一面|一次性|一时|一共|一经|一览|一站|一线|统一|唯一|之一|进一步|"
+    r"第一[年天个步档种类]|第二天|第[二三][个步档种类]|[这那当整]一[年天]|一[年天](?=下来|里|有|可|能|就|要|只)|一[天日](?=最[多高]|封顶|[之以]?内)|一般|一定|一致|一样|一直|一律|一切|一旦|一起|一些|一并|一方|一体|一面|一次性|一时|一共|一经|一览|一站|一线|统一|唯一|之一|进一步|"
     r"单一|同一|任一|逐一|万一|十分|千万(?!元)|百姓|二维|二次|三方|四周|四舍五入|第一时间|一家|一个|一名|一份|一项|一种|一类|一点|一位|"
     r"[每某哪]一|一方面|另一|其一|其二|其三|一是|二是|三是|四是|五是|一票|双一|一步|星期[一二三四五六]|周[一二三四五六]|礼拜[一二三四五六]|不一|"
     r"三防|三废|五金|七通|三通一平|三同时|六个百分百|四新|三宝|四口|五临边|百分百|千方百计|几[十百千]|数[十百千]|上[百千]"
 )
 _LISTING = re.compile(
+    r"[两二三四五][份个则篇]?(?:资料|文档|文件|来源|材料)|\b(?:two|three|four|five) (?:sources|documents|texts|passages)\b|"
     r"[（(]\s*\d{1,2}\s*[)）]|(?:以下|如下|下列|这|共|有|分)\s*[\d一二三四五六七八九十]{1,2}\s*点|\btwice\b|(?:这|那|以上|上述|前述|下列)[两三四五六七八九十](?=[份个项条者种类点])|[①-⑳]|步骤\s*\d+|\bsteps?\s+\d+|第[一二三四五六七八九十]{1,2}(?=[,:;是]|步|点)|\b(?:one|two|three|four|five|six|seven|eight|nine|ten)(?= of (?:the|these|them))"
     r"|\b(?:the|these|those|both|following|all|no|any|each|every|that|this|which) one\b|\bone(?= (?:must|should|can|may|or more|another)\b)"
     r"|\b(?:the|these|those|all) (?:two|three|four|five|six)(?! (?:percent|per cent|days|hours|months|years|weeks|million))"
@@ -50,6 +51,8 @@ _ENUMERATED = re.compile(
 _ENUMERATES = re.compile(
     r"以下|如下|包括|主要有|分别|分为|下列|上述|这[两三四五六]|following|include|includes|as follows|namely|below|these|main|key|:\s*\Z"
 )
+_FIRST = re.compile(r"首(?=[次年个批期轮日月])")
+_NEXT = re.compile(r"[次翌](?=年)")
 _ORDINAL = re.compile(rf"第\s*([{_CN}]{{1,6}}|\d{{1,5}}(?:\.\d{{1,3}}){{0,3}})\s*(?!季度)")
 _SECTION = re.compile(
     r"\b(?:articles?|sections?|clauses?|chapters?|paragraphs?|tables?|figures?|pages?|no\.|level)"
@@ -59,8 +62,8 @@ _NTH = re.compile(r"\b(\d{1,3})(?:st|nd|rd|th)\b")
 _WORD_NTH = re.compile(
     r"\b(?:first|second|third|fourth|fifth|sixth|seventh|eighth|ninth|tenth)\b(?! quarter| half|,)"
 )
-_LEAST = r"(?:至少|最少|最低|不[得应能可宜]?(?:少|低|小|短)于|not? (?:[a-z]+ ){0,3}(?:(?:less|fewer|lower|shorter) than|under|below)|at least|a minimum of|minimum(?: of)?|>=|≥)"
-_MOST = r"(?:至多|最多|最高|最大|不[得应能可宜]?(?:超过|超|大于|高于|多于|长于)|未超过|not? (?:[a-z]+ ){0,3}(?:(?:more|greater|higher|longer|later) than|over|above)|(?:not|never|cannot)(?: to| be)? exceed(?:s|ing)?|at most|up to|a maximum of|maximum(?: of)?|within|<=|≤)"
+_LEAST = r"(?:至少|最少|最低|不[得应能可宜会]?(?:少|低|小|短)于|not? (?:[a-z]+ ){0,3}(?:(?:less|fewer|lower|shorter) than|under|below)|at least|a minimum of|minimum(?: of)?|>=|≥)"
+_MOST = r"(?:至多|最多|最高|最大|不[得应能可宜会]?(?:超过|超|大于|高于|多于|长于)|未超过|not? (?:[a-z]+ ){0,3}(?:(?:more|greater|higher|longer|later) than|over|above)|(?:not|never|cannot)(?: to| be)? exceed(?:s|ing)?|at most|up to|a maximum of|maximum(?: of)?|within|<=|≤)"
 _OVER = r"(?:超过|大于|高于|多于|more than|greater than|higher than|over|above|exceed(?:s|ed|ing)?|longer than|>)"
 _UNDER = (
     r"(?:小于|低于|少于|不足|不到|未满|less than|fewer than|lower than|under|below|shorter than|<)"
@@ -69,20 +72,25 @@ _BEFORE = re.compile(
     rf"(?:(?P<least>{_LEAST})|(?P<most>{_MOST})|(?P<over>{_OVER})|(?P<under>{_UNDER}))\s*(?:or equal to )?(?:约|为|人民币|rmb|us)?\s*\Z"
 )
 _BEHIND = re.compile(
-    r"\s*(?:(?P<most>以内|之内|以下|及以下|\(含\)以下|or less|or fewer|or below|or lower|at most)|(?P<least>以上|及以上|\(含\)以上|or more|or above|or higher|at least))"
+    r"\s*(?:(?P<most>以内|之内|内(?![容部外地网存科置])|以下|及以下|\(含\)以下|or less|or fewer|or below|or lower|at most)|(?P<least>以上|及以上|\(含\)以上|or more|or above|or higher|at least))"
 )
 _ABOUT = re.compile(
     r"(?:约(?:为|占)?[㐀-鿿]{1,8}的|约|大约|近|接近|将近|大概|about|approximately|around|nearly|roughly|almost|close to|some|~|≈)\s*(?:为|人民币|rmb)?\s*\Z"
 )
-_EACH = re.compile(rf"(?:\b(?:an?|per|each|every)\s+|每个?)(?P<unit>{UNIT})")
+_EACH = re.compile(rf"(?:\b(?:an?|per|each|every)\s+|每个?)(?P<unit>(?![$€£¥]){UNIT})")
 _CLOCK = re.compile(
     r"(?<![\d:])(?P<half>凌晨|早上|上午|早|下午|晚上|傍晚|夜间|晚|夜里)?\s*(?:(?P<h>[01]?\d|2[0-4])[:：](?P<m>[0-5]\d)(?::\d\d)?(?!\d)\s*(?P<ap>[ap]\.?m\b\.?)?"
     r"|(?P<h2>[01]?\d|2[0-4])\s*(?P<ap2>[ap]\.?m\b\.?)|(?P<h3>[01]?\d|2[0-4]|十[一二]?|[一二两三四五六七八九])(?:时(?!间|候|段)|点钟|点(?![要意措建内原问注说规个的方心评]))(?P<m3>[0-5]?\d(?=分)|半)?分?)"
 )
+_POINTED = re.compile(r"(?<![\d.])(1?\d)\.([0-5]\d)(?=\s*[ap]\.?m)")
+_POINTED_SPAN = re.compile(
+    r"(?<![\d.])[01]?\d\.[0-5]\d\s?[-–—]\s?[012]?\d\.[0-5][05](?![\d.%]| ?[a-z%])"
+)
 _HALF = re.compile(
     r"(?<![\d.])(?:(\d|[一两二三四五六])个半(?=小时|钟头|月)|\b(one|two|three|four|five) and a half\b)"
 )
-_MINUTES = re.compile(r"(?<=\d)分(?=\d{1,2}秒)")
+_HALF_HOUR = re.compile(r"\bhalf (?:an|a|of an) hour\b|(?<![个\d])半个?(?:小时|钟头)")
+_MINUTES = re.compile(r"(小时 ?\d{1,2} ?)分(?!钟)|(?<=\d)( ?)分(?= ?\d{1,2} ?秒)")
 _CLOCK_HINT = re.compile(r"[:：]\d|时|点|\d\s*[ap]\.?m")
 
 
@@ -131,14 +139,22 @@ def _word_value(text: str) -> float:
 def quantities(text: str, *, claim: bool) -> list[Quantity]:
     """Return the quantities in a normalised text without dates and codes."""
     out: list[Quantity] = []
-    text = _MINUTES.sub("分钟", text)
+    text = _MINUTES.sub(r"\1\2分钟", text)
     text = _HALF.sub(_half, text)
+    if "half" in text or "半" in text:
+        text = _HALF_HOUR.sub("30 minutes", text)
     if claim:
         text = _LISTING.sub(lambda match: " " * len(match.group()), text)
+    if "m" in text:
+        text = _POINTED.sub(r"\1:\2", text)
+    if not claim:
+        text = _POINTED_SPAN.sub(lambda match: match.group().replace(".", ":"), text)
     if _CLOCK_HINT.search(text):
         text = _CLOCK.sub(lambda match: _clock(match, out), text)
     text = _CN_WORD.sub(lambda match: " " * len(match.group()), text)
     text = _SECTION.sub(lambda match: _numbered(match, out, PART), text)
+    if not claim:
+        text = _NEXT.sub("第二", _FIRST.sub("第一", text))
     text = _ORDINAL.sub(lambda match: _numbered(match, out, PART), text)
     text = _NTH.sub(lambda match: _numbered(match, out, PLACE), text)
     if not claim:

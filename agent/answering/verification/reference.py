@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
@@ -13,7 +14,18 @@ from agent.answering.verification.binding import Clause, clauses, misplaced
 from agent.answering.verification.facts import Facts, facts
 from agent.answering.verification.figures import Figures, stands_alone
 from agent.answering.verification.tables import Table, tables
-from indexes.text import NOUN, Haystack, content_terms, language, normalize, sentence_spans
+from indexes.text import (
+    CJK,
+    NAMED,
+    NOUN,
+    Haystack,
+    chinese_number,
+    content_terms,
+    language,
+    normalize,
+    persons,
+    sentence_spans,
+)
 
 __all__ = ["Quotation", "Reference"]
 
@@ -24,6 +36,7 @@ QUOTE_CHARACTERS = 600
 KEPT = 512  # sources that are kept read; the same passages come back question after question
 MOST_TERMS = 2000  # of a source that are remembered, and ways to leave rows out
 MOST_NARROWED = 64
+WHOLE = 8  # signs of the whole name of an organisation
 
 
 @dataclass(frozen=True)
@@ -37,6 +50,11 @@ class Quotation:
 _SPACES = re.compile(r"[\s“”\"「」『』‘’'*_`]+")
 _ORGANISED = re.compile(
     r"(?:有限责任公司|有限公司|公司|集团|管理局|局|委员会|管委会|研究院|设计院|研究所|大学|医院|法院|银行|协会|事务所|监理部|项目部|基金会|出版社|中心|诊所)\Z"
+)
+NUMERALS = "一二两三四五六七八九十"
+_WEEKDAY = re.compile(r"(?:mon|tues|wednes|thurs|fri|satur|sun)days?")
+_SPAN_OF_DAYS = re.compile(  # Mon-Fri has a Wednesday
+    r"\b(?:mon|tue|wed|thu|fri|sat|sun)[a-z]*\s?(?:[-–—]|to|through)\s?(?:mon|tue|wed|thu|fri|sat|sun)"
 )
 _COMMON = frozenset("该 本 各 贵 我 分 子 总 母 本公 上级 有关 相关 当地 中国 我国 公共".split())
 
@@ -171,7 +189,7 @@ class Reference:
     @cached_property
     def _sizes(self) -> set[float]:
         """How many rows its tables have, with and without a sum."""
-        sizes = set(self._counted)
+        sizes = self._counted | _listed(self.text)
         for table in self._tables:
             sums = sum(_SUM.match(row[0]) is not None for row in table.rows)
             sizes |= {float(len(table.rows)), float(len(table.rows) - sums)}
@@ -190,33 +208,84 @@ class Reference:
             if re.search(rf"\b{first}[a-z]+ {second}[a-z]+", self.haystack.text):
                 return True
         word = normalize(said)
+        if (
+            said.endswith("s")
+            and said[:-1].isupper()
+            and stands_alone(word[:-1], self.haystack.text)
+        ):
+            return True
+        if _WEEKDAY.fullmatch(word):
+            return _SPAN_OF_DAYS.search(self.haystack.text) is not None or (
+                re.search(rf"\b{word[:3]}(?:[a-z]*day)?s?\b", self.haystack.text) is not None
+            )
         return (
             stands_alone(word, self.haystack.text)
             or self.share(word) > 0
             or any(self.haystack.share(term) == 1.0 for term in content_terms(word))
         )
 
-    def has_chinese(self, said: str) -> bool:
-        """Say whether it has a Chinese name, or what an organisation's is short for."""
+    def has_chinese(self, said: str, claim: str) -> bool:
+        """Say whether it has a Chinese name, or what an organisation's is short for.
+
+        Args:
+            said: the name, perhaps cut wrongly out of its sentence.
+            claim: the sentence.
+        """
         name = normalize(said)
-        if name in self.haystack.text or name in _COMMON:
+        if name in self.haystack.text or name in _COMMON or self._cut(name, normalize(claim)):
             return True
         kind = _ORGANISED.search(name)
         if kind is None:
-            return self.share(name) >= 0.8
+            halves = len(name) == 4 and all(self.share(half) for half in (name[:2], name[2:]))
+            return halves or self.share(name) >= 0.8
         head = name[: kind.start()]
         for start in range(len(head) - 1):
-            if head[start:] + kind.group() in self.haystack.text:
-                return not start or not self._strange(head[:start])
+            found = head[start:] + kind.group()
+            if found in self.haystack.text:
+                return not start or not self._strange(head[:start], whole=len(found) >= WHOLE)
         if len(head) <= 1 or all(self.share(term) >= 0.5 for term in content_terms(head)):
             return True
         return len(name) <= 5 and _within(name[-4:], self.haystack.text)
 
-    def _strange(self, before: str) -> bool:
-        """Say whether the last word before a name that it has is a noun that it has not."""
+    def counts_otherwise(self, number: str, word: str) -> bool:
+        """Say whether it gives another small number of something than a claim does: 四连胜 for 五连胜."""
+        given = set(re.findall(rf"([{NUMERALS}\d])(?={word})", self.haystack.text))
+        return bool(given) and not given & {number, str(chinese_number(number))}
+
+    def has_pair(self, said: str) -> bool:
+        """Say whether it has any two signs that stand together in some Chinese words."""
+        return any(said[i : i + 2] in self.haystack.text for i in range(len(said) - 1))
+
+    @cached_property
+    def _persons(self) -> set[str]:
+        return persons(self.text)
+
+    def renames(self, said: str) -> bool:
+        """Say whether a word that may be a person's name is one that it has with another sign: 韩旭 for 韩叙."""
+        if said in self.haystack.text:
+            return False
+        return any(
+            len(one) == len(said) and sum(a != b for a, b in zip(one, said, strict=True)) == 1
+            for one in self._persons
+        )
+
+    def _cut(self, name: str, claim: str) -> bool:
+        """Say whether a name is another with a sign too much, or begins with what a number counts."""
+        if len(name) > 2 and re.search(rf"{name[:-1]}(?![{CJK}])", self.haystack.text):
+            return True
+        place = claim.find(name)
+        return place > 0 and claim[place - 1].isdigit()
+
+    def _strange(self, before: str, *, whole: bool) -> bool:
+        """Say whether the last word before a name that it has is a noun that it has not.
+
+        Before a whole name of a company it must be a name: one may be told to 委托 it.
+        """
         last = list(content_terms(before).items())[-1:]
         return any(
-            weight >= NOUN and before.endswith(term) and self.share(term) < 0.5
+            weight >= (NAMED if whole else NOUN)
+            and before.endswith(term)
+            and self.share(term) < 0.5
             for term, weight in last
         )
 
@@ -278,6 +347,27 @@ def _replaced(text: str, spans: Sequence[tuple[int, int, str]]) -> str:
     return "".join([*out, text[place:]])
 
 
+def _listed(text: str) -> set[float]:
+    """Return how many things each numbered list of a text has."""
+    sizes: set[float] = set()
+    for numbered in _NUMBERED:
+        last = 0
+        for match in numbered.finditer(text):
+            number = int(unicodedata.numeric(match["n"])) if len(match["n"]) == 1 else 10
+            if number != last + 1 and last > 1:
+                sizes.add(float(last))
+            last = number if number in {1, last + 1} else 0
+        if last > 1:
+            sizes.add(float(last))
+    return sizes
+
+
+_NUMBERED = (
+    re.compile(r"[（(](?P<n>[一二三四五六七八九十])[)）]"),
+    re.compile(r"(?:^|[\n。；;.:：]) ?[（(]?(?P<n>\d|10)(?:[.、)）](?!\d))"),
+    re.compile(r"(?:^|[\n。；;])(?P<n>[一二三四五六七八九十])、"),
+    re.compile(r"(?P<n>[①-⑨])"),
+)
 _SUM = re.compile(r"合计|总计|小计|total|sum", re.IGNORECASE)
 
 

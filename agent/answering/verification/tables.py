@@ -33,6 +33,10 @@ _COUNTED = re.compile(r"(天|月|年|人|次|件|户|台|套|页|小时)数\Z")
 _MONEY = re.compile(
     r"([$€£¥]|US\$|HK\$|USD|EUR|GBP|RMB|CNY)\s*(M|m|mn|million|k|K|000|bn|B|billion|thousands?)?\Z"
 )
+_MONTH = "(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*"
+_DAY = re.compile(
+    rf"\d{{1,2}}月\d{{1,2}}日|\b\d{{1,2}} {_MONTH}\b|\b{_MONTH} \d{{1,2}}\b"
+)  # of a roster
 _SCALES = {"000": " thousand", "thousands": " thousand"}
 
 
@@ -99,6 +103,8 @@ class Table:
     @staticmethod
     def _named(claim: Haystack, name: tuple[str, dict[str, float]]) -> bool:
         cell, terms = name
+        if day := _DAY.search(cell):
+            return re.search(rf"(?<!\d){re.escape(day.group())}(?!\d)", claim.text) is not None
         if 1 < len(cell) <= MOST_LETTERS and re.search(
             rf"(?<![a-z0-9非-]){re.escape(cell)}(?:e?s)?(?![a-z0-9])", claim.text
         ):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-__all__ = ["SCALE", "SCALES", "UNIT", "UNITS", "unit_words"]
+__all__ = ["MONEY", "SCALE", "SCALES", "UNIT", "UNITS", "unit_words"]
 
 _UNIT_WORDS: dict[str, tuple[float, str]] = {
     "元": (1, "人民币 元 块钱 rmb cny yuan renminbi ¥"),
@@ -14,6 +14,15 @@ _UNIT_WORDS: dict[str, tuple[float, str]] = {
     "£": (1, "英镑 pounds sterling gbp £"),
     "港": (1, "港元 港币 hkd hk$"),
     "円": (1, "日元 yen jpy"),
+    "sek": (1, "瑞典克朗 sek"),
+    "nok": (1, "挪威克朗 nok"),
+    "dkk": (1, "丹麦克朗 dkk"),
+    "chf": (1, "瑞士法郎 chf"),
+    "aud": (1, "澳元 aud"),
+    "cad": (1, "加元 cad"),
+    "sgd": (1, "新加坡元 sgd"),
+    "inr": (1, "卢比 rupees inr"),
+    "krw": (1, "韩元 krw"),
     "%": (1, "% percent per cent"),
     "pp": (1, "个百分点 百分点 percentage points percentage point pp"),
     "%.1": (0.1, "‰"),
@@ -52,6 +61,12 @@ _UNIT_WORDS: dict[str, tuple[float, str]] = {
     "mo.12": (12, "周年 周岁 年度 年 岁 years year"),
     "wd": (1, "个工作日 工作日 business days business day working days working day workdays"),
     "td": (1, "个交易日 交易日 trading days trading day"),
+    "px": (1, "像素 pixels pixel px"),
+    "px.1000000": (1e6, "megapixels megapixel mp"),
+    "°": (1, "°"),
+    "mol": (1, "摩尔 mol"),
+    "mol.001": (1e-3, "毫摩尔 mmol"),
+    "mol.000001": (1e-6, "微摩尔 μmol umol"),
     "db": (1, "分贝 decibels db(a) dba db"),
     "°c": (1, "摄氏度 ℃ °c degrees celsius"),
     "°f": (1, "华氏度 °f degrees fahrenheit"),
@@ -101,6 +116,9 @@ UNITS = {
 }
 
 
+MONEY = frozenset("元 $ € £ 港 円 sek nok dkk chf aud cad sgd inr krw".split())
+
+
 def _either(words: list[str]) -> str:
     return "|".join(
         re.escape(word) + ("(?![a-z])" if word[-1].isalpha() and word.isascii() else "")
@@ -122,12 +140,20 @@ def unit_words(text: str) -> dict[str, set[float]]:
     """
     found: dict[str, set[float]] = {}
     for match in _UNIT_APART.finditer(text):
+        if match["unit"] in _IN_WORDS:
+            continue
         dimension, factor = UNITS[match["unit"]]
         scale = match["scale"] or match["behind"]
         found.setdefault(dimension, set()).add(factor * SCALES.get(scale or "", 1.0))
+    for word, (dimension, factor) in _REGULAR.items():
+        if word in text:
+            found.setdefault(dimension, set()).add(factor)
     return found
 
 
+_REGULAR = {"annual": ("mo", 12.0), "yearly": ("mo", 12.0), "quarterly": ("mo", 3.0), "monthly": ("mo", 1.0),
+            "weekly": ("d", 7.0), "daily": ("d", 1.0), "hourly": ("s", 3600.0)}  # fmt: skip
+_IN_WORDS = frozenset("成折倍")  # 完成 measures nothing
 _UNIT_APART = re.compile(
     rf"(?<![a-z\d.])(?<!\d )(?:(?P<scale>{SCALE})s?\s?(?:of )?)?(?P<unit>{UNIT})"
     rf"(?:\s?(?P<behind>{SCALE}|(?:million|billion|thousand)(?=s)|[mkb](?![a-z])))?"

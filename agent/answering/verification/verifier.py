@@ -8,8 +8,10 @@ has (`support`) is lexical; between languages only numbers, dates and codes are 
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Literal
 
 from agent.answering.links import without_links
@@ -21,6 +23,7 @@ from agent.answering.verification.facts import Facts, facts
 from agent.answering.verification.gaps import ADVICE, BUT, GENERIC, HONEST, TRANSITION
 from agent.answering.verification.pieces import Piece, pieces_of, plain
 from agent.answering.verification.polarity import opposed
+from agent.answering.verification.quantities import COUNTERS
 from agent.answering.verification.reference import Quotation, Reference
 from indexes.text import CJK, NOUN, content_terms, language
 
@@ -36,6 +39,7 @@ FIRM = 0.8
 ELSEWHERE = 0.2  # the share of a claim that stands in other rows than it names, and is too much
 FEW = 3  # words, or Chinese characters, that may be of any language
 LACKING = 8  # terms of what the sources are said not to have
+LABEL = 2  # terms of a column's name
 REPEATS = 0.75  # the share of a claim's words from which on its bounds must be its source's, too
 NEARLY = 0.05  # how much less another source may have if it has the figures
 
@@ -109,6 +113,9 @@ class Verifier:
             claim: as the splitter gives it.
         """
         problems: set[Problem] = set()
+        own = self._lines.get(_folded(claim.text)) if claim.kind == "code" else None
+        if own is not None:  # to the letter, whatever a model made of its signs
+            return Checked(claim.text.replace(claim.text.strip(), own), (), 1.0, (), False)
         cited = [n for _, found in pieces_of(claim.text, self._sources) for n in found if n > 0]
         text = self._linked(claim.text, cited or list(self._sources), problems)
         if claim.kind == "blank":
@@ -127,7 +134,7 @@ class Verifier:
         else:
             missing, support = self._loosely(text), 1.0
             problems |= {problem for problem, _ in missing}
-            if not self._about(text):
+            if not (apart and self._labels(text)) and not self._about(text):
                 problems.add("unsupported")
         rebuilt = "".join(piece.written() for piece in pieces)
         markers = tuple(dict.fromkeys(n for piece in pieces for n in piece.markers))
@@ -149,6 +156,12 @@ class Verifier:
         if removed:
             problems.add("link")
         return text
+
+    @cached_property
+    def _lines(self) -> dict[str, str]:
+        """The sources' lines by what they say, whatever the width of their signs."""
+        every = [line.strip() for one in self._sources.values() for line in one.text.splitlines()]
+        return {_folded(line): line for line in reversed(every) if line}
 
     def _code(self, text: str, problems: set[Problem]) -> str:
         """Check a line of a code block, which has no marker: what it says stands in some source."""
@@ -177,6 +190,12 @@ class Verifier:
                 for clause in _CLAUSE.split(said)
             )
         return bool(TRANSITION.match(said)) or self._held(said) >= ACROSS
+
+    @staticmethod
+    def _labels(text: str) -> bool:
+        """Say whether a table's header has but labels of few words."""
+        cells = plain(text).strip().strip("|").split("|")
+        return all(len(content_terms(cell)) <= LABEL for cell in cells)
 
     def _advises(self, clause: str) -> bool:
         """Say whether a clause only says where to ask for what the sources lack."""
@@ -266,6 +285,17 @@ class Verifier:
                 whole, other = self._against(found, own, said, every)
                 if not whole:
                     lacking, support = whole, max(support, other)
+            elif (
+                lacking
+                and support >= ACROSS
+                and all(text in {*found.names, *found.chinese} for _, text in lacking)
+            ):
+                for number in self._sources:  # whose name it is, another source may tell
+                    whole, other = self._against(found, own, said, [*cited, number])
+                    if not whole and number not in cited:
+                        piece.set([*cited, number])
+                        lacking, support = whole, max(support, other)
+                        break
             told = len(found.quantities) + len(found.codes)
             if cited and support < SUPPORTED / (1 + told):
                 problems.add("unsupported")
@@ -396,6 +426,11 @@ class Verifier:
                 quantity, found, said, [q for one in there for q in one.figures.quantities]
             ):
                 missing.append(("number", quantity.text))
+        for number, word in _SMALL.findall(said) if sources else ():
+            if any(one.counts_otherwise(number, word) for one in sources) and not any(
+                f"{number}{word}" in one.haystack.text for one in there
+            ):
+                missing.append(("number", f"{number}{word}"))
         for date in found.dates:
             if not any(one.figures.has_date(date) for one in there):
                 missing.append(("date", date.text))
@@ -409,8 +444,17 @@ class Verifier:
             if not foreign and not any(one.has_word(name) for one in there):
                 missing.append(("name", name))
         for name in found.chinese:
-            if alike and not any(one.has_chinese(name) for one in there):
+            if alike and not any(one.has_chinese(name, said) for one in there):
                 missing.append(("name", name))
+        if alike and not any(one.language == "en" for one in sources):
+            missing += [
+                ("name", said)
+                for said in found.called
+                if not any(one.has_pair(said) for one in there)
+            ]
+        for name in found.doubtful:
+            if not any(name in one.haystack.text for one in there):
+                missing += [("name", name) for one in sources if one.renames(name)][:1]
         for title in found.titles:
             if (alike or not sources) and not any(one.has_text(title) for one in there):
                 missing.append(("name", title))
@@ -423,6 +467,9 @@ class Verifier:
 _FREES = re.compile(
     r"无需|不需|不用|不必|不须|免|不算|不受|不收|\b(?:need not|no need|not (?:need|require|count|apply|subject)|without|exempt|free of)\b",
     re.IGNORECASE,
+)
+_SMALL = re.compile(  # what is counted without a counter, by one numeral: 八车道
+    rf"(?<![第零一二两三四五六七八九十百千\d.])([二两三四五六七八九十])(?![十百千万亿个年月日天周门次分点{COUNTERS}])([{CJK}]{{2}})"
 )
 _DIGIT = re.compile(r"\d")
 _NUMERAL = re.compile(
@@ -443,6 +490,10 @@ _STATED = re.compile(r"[.。!！](?=[\s:：*_]*(?:\||\Z))")  # a heading or cell
 _ASKS_LANGUAGE = re.compile(
     r"中文|汉语|汉字|英文|英语|翻译|双语|chinese|mandarin|english|translat|bilingual", re.IGNORECASE
 )
+
+
+def _folded(line: str) -> str:
+    return unicodedata.normalize("NFKC", line.strip())
 
 
 def _language(said: str) -> str | None:
