@@ -55,6 +55,9 @@ examples = ["帮我订两张工牌", "订购工牌5张", "我要订工牌", "Ord
 use = "tools:count_slowly"
 examples = ["慢慢数一遍库存", "请把库存慢慢数一遍", "Count the stock slowly", "Take stock slowly"]
 
+[traces]
+keep = true
+
 [server.jwt]
 issuer = "https://id.example"
 audience = "waypost"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import time
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -15,7 +16,9 @@ pytest.importorskip("langgraph_api", reason="the `server` extra is not installed
 from langgraph_sdk import get_client
 
 from agent import Answer, Principal, Waypost
+from agent.server import graph as server_graph
 from agent.server import make_graph
+from agent.server.opened import opened
 from agent.templates import SERVING, serving
 from tests.serving import ROOT, Server, shared_server
 
@@ -291,3 +294,29 @@ async def test_figures_for_prometheus(server: Server) -> None:
 def _figures(text: str) -> dict[str, float]:
     lines = [line.rpartition(" ") for line in text.splitlines() if not line.startswith("#")]
     return {name: float(value) for name, _, value in lines}
+
+
+async def test_a_node_that_hangs_is_cut_off(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A server has no caller that gives up: a search that never ends fails the run after the turn's time."""
+    (tmp_path / "a.md").write_text("The seal is replaced after 8,000 hours.\n", encoding="utf-8")
+    (tmp_path / "waypost.toml").write_text(
+        '[limits]\nseconds = 1\n[[index]]\nname = "a"\nsources = ["*.md"]\nembedding = "none"\n'
+        'examples = ["When is the seal replaced?"]\n',
+        encoding="utf-8",
+    )
+
+    async def never(*arguments: Any, **options: Any) -> Any:
+        await asyncio.Event().wait()
+
+    async with Waypost.open(tmp_path, persistent=False) as waypost:
+        await waypost.ingest()
+        monkeypatch.setattr(opened, "waypost", waypost)
+        monkeypatch.setattr(server_graph, "GRACE", 0.5)
+        monkeypatch.setattr(waypost.registry.index("a"), "search", never)
+        graph = await make_graph(SimpleNamespace(execution_runtime=None))  # type: ignore[arg-type]
+        started = time.monotonic()
+        with pytest.raises(TimeoutError):
+            await graph.ainvoke({"messages": [{"role": "user", "content": "Seal replaced when?"}]})
+        assert time.monotonic() - started < 20

@@ -125,6 +125,7 @@ ROUTES = [
          on="queued"),
     Call("own", "DELETE", f"{RUNS}/{{run_id}}"),
     Call("own", "POST", "/threads/prune", {"thread_ids": ["{thread_id}"]}, on="waiting"),
+    Call("own", "POST", "/waypost/feedback", {"thread": "{thread_id}", "good": True}),
     Call("own", "DELETE", THREAD),
     Call("live", "GET", f"{THREAD}/stream"),
     Call("live", "GET", f"{RUNS}/{{run_id}}/stream"),
@@ -357,6 +358,26 @@ async def test_nobody_overhears_a_thread(server: Server) -> None:
 def plain(text: str) -> str:
     """Return JSON's text with its characters unescaped."""
     return text if "\\u" not in text else text.encode().decode("unicode_escape")
+
+
+def test_a_page_in_a_browser_may_ask(
+    server: Server, nobody: httpx.Client, ann: httpx.Client
+) -> None:
+    """A chat page of another address may send a key, and read the answer, also that a key is needed."""
+    page = {"Origin": "https://chat.example"}
+    wanted = {
+        **page,
+        "Access-Control-Request-Method": "POST",
+        "Access-Control-Request-Headers": "content-type,x-api-key",
+    }
+    with server.log_on_failure():
+        allowed = nobody.options("/threads", headers=wanted)
+        assert allowed.status_code == 200
+        assert "x-api-key" in allowed.headers["access-control-allow-headers"].lower()
+        for client, status in ((ann, 200), (nobody, 401)):
+            answer = client.post("/threads/search", json={}, headers=page)
+            assert answer.status_code == status
+            assert answer.headers["access-control-allow-origin"] in {"*", page["Origin"]}
 
 
 async def test_a_socket_needs_a_key(server: Server) -> None:

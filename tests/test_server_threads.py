@@ -108,3 +108,37 @@ async def test_a_turn_survives_the_server(project: Path) -> None:
     assert runs(project) == ["order"]
     assert "A person has to check" in values["answer"]["answer"]
     assert values["answer"]["route"]["question"] == "Order 3 seals"
+
+
+def said(state: Any) -> list[str]:
+    """Return the texts of a state's messages."""
+    return [one["content"] for one in state["values"].get("messages", ())]
+
+
+@pytest.mark.parametrize("project", ["a file"], indirect=True)
+async def test_another_answer_and_another_question(project: Path) -> None:
+    """One step back from an answer the whole turn is done again, and from a question it is replaced."""
+    thread = "6f1f9a64-30a6-4b0a-9f0b-0f1d3c3d8a13"
+    with served(project) as (url, _):
+        for question in (
+            "When is the seal replaced?",
+            "After how many hours is the seal replaced?",
+        ):
+            await run(url, thread, input=asked(question))
+        async with get_client(url=url) as client:
+            history: Any = await client.threads.get_history(thread)
+            assert [len(said(one)) for one in history] == [4, 2, 2, 0]
+            parts = client.runs.stream(
+                thread, "waypost", checkpoint=history[0]["parent_checkpoint"], stream_mode="updates"
+            )
+            passed = {node async for part in parts if part.event == "updates" for node in part.data}
+            assert {"prepare", "route", "respond", "verify"} <= passed
+            again: Any = await client.threads.get_state(thread)
+            assert said(again) == said(history[0])
+            other = "What happens after 8,000 hours?"
+            values = await run(
+                url, thread, input=asked(other), checkpoint=history[2]["parent_checkpoint"]
+            )
+            kept: Any = await client.threads.get_history(thread)
+        assert [one["content"] for one in values["messages"]] == [other, values["answer"]["answer"]]
+        assert [one["values"] for one in kept[-4:]] == [one["values"] for one in history]

@@ -16,6 +16,7 @@ from starlette.routing import Route
 from agent import observability
 from agent.app import Waypost
 from agent.errors import WaypostError
+from agent.server.feedback import feedback
 from agent.server.guard import Guard
 from agent.server.identity import Identities
 from agent.server.metrics import Stored, observe
@@ -77,6 +78,7 @@ app = Starlette(
         Route("/health", _health),
         Route("/ready", _ready),
         Route("/metrics", _metrics, include_in_schema=False),
+        Route("/waypost/feedback", feedback, methods=["POST"]),
     ],
     lifespan=_lifespan,
     middleware=[Middleware(Guard)],

@@ -18,7 +18,7 @@ from agent.server.identity import UnreachableKeysError
 from agent.server.opened import opened
 from indexes import Principal
 
-__all__ = ["auth", "credential", "identified"]
+__all__ = ["UNAVAILABLE", "auth", "credential", "identified"]
 
 OWNER = "owner"  # in a thread's metadata
 UNAVAILABLE = "server.unavailable"

@@ -10,7 +10,7 @@ from langchain_core.runnables import RunnableConfig
 from langgraph.graph.state import CompiledStateGraph
 from langgraph_sdk.runtime import ServerRuntime
 
-from agent.app import RECURSION_LIMIT, Waypost
+from agent.app import GRACE, RECURSION_LIMIT, Waypost
 from agent.context import Resources
 from agent.errors import ConfigurationError
 from agent.graph import build_graph
@@ -38,7 +38,10 @@ async def make_graph(runtime: ServerRuntime[Any]) -> CompiledStateGraph[Any, Any
     if opened.waypost is None and runtime.execution_runtime is None:
         graph = build_graph(cast(Resources, None)).compile(name="waypost")  # its form, never run
     else:
-        graph = (await _waited_for()).graph
+        waypost = await _waited_for()
+        # nodes end in time by themselves; this is for one that hangs
+        limit = waypost.settings.limits.seconds + GRACE
+        graph = waypost.graph.copy({"step_timeout": limit})
     # Clients fill the context, so it must not become the principal; without any they send {}.
     # The server's own limit of steps is 10,011.
     config: RunnableConfig = {"callbacks": [ENDS], "recursion_limit": RECURSION_LIMIT}

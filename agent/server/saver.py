@@ -2,23 +2,30 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 
 from langchain_core.runnables import RunnableConfig
-from langgraph.checkpoint.base import ChannelVersions, Checkpoint, CheckpointMetadata
+from langgraph.checkpoint.base import (
+    ChannelVersions,
+    Checkpoint,
+    CheckpointMetadata,
+    CheckpointTuple,
+)
 from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
 
 __all__ = ["ServerSaver"]
 
 TABLES = ("checkpoints", "writes")
-SOURCE = "json_extract(CAST(metadata AS TEXT), '$.source')"
 RUN = "json_extract(CAST(metadata AS TEXT), '$.run_id')"
+NEXT = ("branch:to:", "join:", "__pregel_tasks")  # the channels by which LangGraph starts a node
 
 
 class ServerSaver(AsyncSqliteSaver):
     """Checkpoints in a file; of a turn that is over it keeps how it began and how it ended.
 
-    From these a turn can be asked again, or a conversation be continued elsewhere. The steps between are
+    So the step before an answer is the question: who goes back one step from an answer, as the button
+    for another answer in chat interfaces does, has the whole turn done again. The steps between are
     only of use while the turn may still have to be resumed, and each holds the whole state.
     """
 
@@ -29,37 +36,41 @@ class ServerSaver(AsyncSqliteSaver):
         metadata: CheckpointMetadata,
         new_versions: ChannelVersions,
     ) -> RunnableConfig:
-        """Save a checkpoint; with the first one of a turn the turn before becomes shorter."""
+        """Save a checkpoint; with the last one of a turn the turn becomes shorter."""
         written = await super().aput(config, checkpoint, metadata, new_versions)
-        last = config["configurable"].get("checkpoint_id")
-        if metadata.get("source") == "input" and last is not None:
-            await self._shorten(str(config["configurable"]["thread_id"]), last)
+        if config["configurable"].get("checkpoint_id") and _is_last(checkpoint, metadata):
+            await self._shorten(config)
         return written
 
-    async def _shorten(self, thread: str, last: str) -> None:
-        """Leave out the steps between the beginning of a turn and its last checkpoint."""
-        named = {"thread": thread, "last": last}
-        begun = (
-            "(SELECT max(checkpoint_id) FROM checkpoints WHERE thread_id = :thread"
-            f" AND checkpoint_id < :last AND {SOURCE} = 'input')"
-        )
+    async def _shorten(self, config: RunnableConfig) -> None:
+        """Leave out the steps of a turn, from the one before its last back to its beginning."""
+        left_out: list[str] = []
+        step = await self.aget_tuple(config)
+        while step is not None and _is_between(step):
+            left_out.append(step.config["configurable"]["checkpoint_id"])
+            step = await self.aget_tuple(step.parent_config) if step.parent_config else None
+        if step is None or not left_out:
+            return
+        place = config["configurable"]
+        ids = json.dumps(left_out)
+        these = "IN (SELECT value FROM json_each(:ids))"
+        of_place = "thread_id = :thread AND checkpoint_ns = :namespace"
+        named = {
+            "ids": ids,
+            "thread": place["thread_id"],
+            "namespace": place.get("checkpoint_ns", ""),
+            "first": step.config["configurable"]["checkpoint_id"],
+        }
         async with self.lock:
-            found = await self.conn.execute_fetchall(f"SELECT {begun}", named)
-            first = next(iter(found))[0]
-            if first is None:
-                return
-            named["first"] = first
-            for table in TABLES:
-                await self.conn.execute(
-                    f"DELETE FROM {table} WHERE thread_id = :thread"
-                    " AND checkpoint_id > :first AND checkpoint_id < :last",
-                    named,
-                )
-            await self.conn.execute(
+            await self.conn.execute(  # somebody may have gone on from a step between, too
                 "UPDATE checkpoints SET parent_checkpoint_id = :first"
-                " WHERE thread_id = :thread AND checkpoint_id = :last",
+                f" WHERE {of_place} AND parent_checkpoint_id {these}",
                 named,
             )
+            for table in TABLES:
+                await self.conn.execute(
+                    f"DELETE FROM {table} WHERE {of_place} AND checkpoint_id {these}", named
+                )
             await self.conn.commit()
 
     async def adelete_for_runs(self, run_ids: Sequence[str]) -> None:
@@ -105,3 +116,14 @@ class ServerSaver(AsyncSqliteSaver):
         """
         await self.setup()
         await super().adelete_thread(thread_id)
+
+
+def _is_last(checkpoint: Checkpoint, metadata: CheckpointMetadata) -> bool:
+    """Say whether a checkpoint ends a turn: it comes from a step, and starts none."""
+    updated = checkpoint.get("updated_channels") or ()
+    return metadata.get("source") == "loop" and not any(one.startswith(NEXT) for one in updated)
+
+
+def _is_between(step: CheckpointTuple) -> bool:
+    """Say whether a checkpoint is neither the beginning nor the end of a turn."""
+    return step.metadata.get("source") == "loop" and not _is_last(step.checkpoint, step.metadata)

@@ -61,19 +61,21 @@ async def steps(saver: ServerSaver, thread: str) -> list[Any]:
 async def test_a_finished_turn_becomes_short(
     saver: ServerSaver, graph: CompiledStateGraph[Any, Any, Any, Any]
 ) -> None:
-    """Of each turn before the last its beginning and end are left, linked to each other."""
+    """Of each turn its beginning and end are left, linked to each other, and nothing else of it."""
     for word in ("one", "two", "three"):
         values = await graph.ainvoke({"said": [word]}, on("t"))
     assert values["said"] == "one a b c two a b c three a b c".split()
     found = await steps(saver, "t")
-    assert len(found) == 5 + 2 + 2
+    assert len(found) == 3 * 2
     ids = [one.config["configurable"]["checkpoint_id"] for one in found]
     parents = [one.parent_config for one in found]
     assert parents[-1] is None
     assert [one["configurable"]["checkpoint_id"] for one in parents[:-1] if one] == ids[1:]
     said = [one.checkpoint["channel_values"].get("said", []) for one in found]
-    assert said[5] == "one a b c two a b c".split()
-    assert said[7] == "one a b c".split()
+    assert said[2] == "one a b c two a b c".split()
+    assert said[4] == "one a b c".split()
+    left = await saver.conn.execute_fetchall("SELECT DISTINCT checkpoint_id FROM writes")
+    assert {one[0] for one in left} <= set(ids)
 
 
 async def test_one_can_go_back(
@@ -83,15 +85,53 @@ async def test_one_can_go_back(
     for word in ("one", "two", "three"):
         await graph.ainvoke({"said": [word]}, on("t"))
     found = await steps(saver, "t")
-    begun, ended = (found[place].config["configurable"]["checkpoint_id"] for place in (6, 7))
+    begun, ended = (found[place].config["configurable"]["checkpoint_id"] for place in (3, 4))
     again = await graph.ainvoke(None, on("t", checkpoint=begun))
     assert again["said"] == "one a b c two a b c".split()
     other = await graph.ainvoke({"said": ["other"]}, on("t", checkpoint=ended))
     assert other["said"] == "one a b c other a b c".split()
 
 
+async def test_the_step_before_an_answer_is_its_question(
+    saver: ServerSaver, graph: CompiledStateGraph[Any, Any, Any, Any]
+) -> None:
+    """One step back from any answer the whole turn is done again, beside the answers that there are."""
+    for word in ("one", "two"):
+        await graph.ainvoke({"said": [word]}, on("t"))
+    ends = {1: (await steps(saver, "t"))[2], 2: (await steps(saver, "t"))[0]}
+    for turn, said in ((2, "one a b c two a b c"), (1, "one a b c"), (1, "one a b c")):
+        before = ends[turn].parent_config
+        assert before is not None
+        values = await graph.ainvoke(
+            None, on("t", checkpoint=before["configurable"]["checkpoint_id"])
+        )
+        assert values["said"] == said.split()
+    values = await graph.ainvoke({"said": ["more"]}, on("t"))
+    assert values["said"] == "one a b c more a b c".split()
+    found = await steps(saver, "t")
+    assert len(found) == 2 * (2 + 3 + 1)
+    ids = {one.config["configurable"]["checkpoint_id"] for one in found}
+    parents = {
+        one.parent_config["configurable"]["checkpoint_id"] for one in found if one.parent_config
+    }
+    assert parents < ids
+    state = await graph.aget_state(ends[2].config)
+    assert state.values["said"] == "one a b c two a b c".split()
+
+
+async def test_a_turn_stays_beside_those_saved_at_their_end(
+    saver: ServerSaver, graph: CompiledStateGraph[Any, Any, Any, Any]
+) -> None:
+    """A turn of which a client has only the end saved costs the turns before it nothing."""
+    await graph.ainvoke({"said": ["one"]}, on("t"))
+    for word in ("two", "three"):
+        await graph.ainvoke({"said": [word]}, on("t"), durability="exit")
+    said = [one.checkpoint["channel_values"].get("said", []) for one in await steps(saver, "t")]
+    assert [len(one) for one in said] == [12, 8, 4, 0]
+
+
 async def test_an_unfinished_turn_stays_whole(saver: ServerSaver) -> None:
-    """A turn that waits for a person can be gone on with: nothing of the last turn is left out."""
+    """A turn that waits for a person can be gone on with, and becomes short when it is over."""
     made = StateGraph(Talk)
 
     async def ask(state: Talk) -> dict[str, list[str]]:
@@ -105,6 +145,9 @@ async def test_an_unfinished_turn_stays_whole(saver: ServerSaver) -> None:
         await graph.ainvoke({"said": [word]}, on("t"))
         values = await graph.ainvoke(Command(resume="yes"), on("t"))
     assert values["said"] == ["one", "yes", "two", "yes"]
+    assert len(await steps(saver, "t")) == 2 * 2
+    await graph.ainvoke({"said": ["three"]}, on("t"))
+    assert len(await steps(saver, "t")) == 2 * 2 + 2
 
 
 async def test_copied_and_deleted(
