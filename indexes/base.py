@@ -25,6 +25,7 @@ if TYPE_CHECKING:  # the process that owns a store starts without these
     from numpy.typing import NDArray
 
     from indexes.settings import IndexSettings
+    from indexes.validity import Asked
 
 __all__ = [
     "SPARSE",
@@ -341,6 +342,7 @@ class Index(Protocol):
         principal: Principal | None,
         k: int | None = None,
         where: Where | None = None,
+        asked: Asked | None = None,
     ) -> list[LocatedPassage]:
         """Return the at most k best passages that `principal` may see, best first.
 
@@ -349,6 +351,7 @@ class Index(Protocol):
             principal: who asks; None sees public documents only.
             k: how many passages; None: the index's own number.
             where: what documents to look in.
+            asked: the days on one of which documents have to hold; None: any document.
 
         Raises:
             UsageError: the filter has a field that the index does not have, or does not fit it.
@@ -361,10 +364,24 @@ class Index(Protocol):
         """Return a document's chunks under a heading path, in order, as far as visible."""
         ...
 
+    async def within(
+        self, document: str, term: str, *, principal: Principal | None
+    ) -> list[LocatedPassage]:
+        """Return a document's chunks that have a term (of `indexes.text.tokens`), best first."""
+        ...
+
     async def documents(
-        self, *, principal: Principal | None, where: Where | None = None
+        self,
+        *,
+        principal: Principal | None,
+        where: Where | None = None,
+        asked: Asked | None = None,
     ) -> list[DocumentInfo]:
-        """Return what is indexed, as far as `principal` may see it."""
+        """Return what is indexed, as far as `principal` may see it and it holds on the days asked about."""
+        ...
+
+    async def count(self, wheres: Sequence[Where], *, principal: Principal | None) -> list[int]:
+        """Return how many visible documents fulfil each filter."""
         ...
 
     async def idf(self, terms: Sequence[str], *, principal: Principal | None) -> list[float]:

@@ -44,7 +44,7 @@ def metadata(values: Mapping[str, Any], declared: Mapping[str, FieldType]) -> di
         value = values.get(name)
         if value is None or value == "":
             continue
-        kept = _kept(kind, value)
+        kept = _last_day(value) if name == "expires" else _kept(kind, value)
         if kept is not None:
             out[name] = kept
     return out
@@ -59,6 +59,12 @@ def _kept(kind: FieldType, value: Any) -> Any:
         days = _days(str(value))
         return None if days is None else days[0]
     return _number(value)
+
+
+def _last_day(value: Any) -> int | None:
+    """Return the last day of a date, month or year: what expires in June holds all of June."""
+    days = _days(str(value))
+    return None if days is None else days[1]
 
 
 def _number(value: Any) -> float | None:

@@ -16,11 +16,12 @@ from functools import lru_cache
 import qdrant_edge as edge
 
 from indexes.base import Sparse
-from indexes.text import tokens
+from indexes.text import asked_symbols, tokens
 
 __all__ = ["SATURATION", "encode_document", "encode_query", "encode_term", "encode_tokens"]
 
 K1 = 1.2
+DEFINED = (2.0, 3.0)  # what it weighs that a chunk defines a name of the question; one in another
 SATURATION = K1 + 1  # what a term's weight in a document tends to
 USUAL_LENGTH: Mapping[str, float] = {  # of a text, in tokens, by the vector's name
     "text": 300.0,
@@ -61,6 +62,9 @@ def encode_query(text: str, further: Mapping[str, float] | None = None) -> Spars
         further: other texts whose terms count too, such as synonyms, with their weights.
     """
     weights = dict.fromkeys(_sparse(_model("text").embed_query(" ".join(tokens(text)))).ids, 1.0)
+    for terms, weight in zip(asked_symbols(text), DEFINED, strict=True):
+        numbers = _sparse(_model("text").embed_query(" ".join(terms))).ids
+        weights.update(dict.fromkeys(numbers, weight))
     for other, weight in (further or {}).items():
         for number in _sparse(_model("text").embed_query(" ".join(tokens(other)))).ids:
             weights[number] = max(weight, weights.get(number, 0.0))

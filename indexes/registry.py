@@ -220,6 +220,11 @@ class Registry:
             raise refused
         return chosen
 
+    def synonyms(self, index: str) -> Synonyms:
+        """Return an index's synonyms."""
+        file = self.index(index).settings.synonyms
+        return self._synonyms[file] if file else Synonyms([])
+
     async def reworded(self, question: str, *, principal: Principal | None) -> str:
         """Return a question in the documents' words: a phrase that none has gives way to a synonym.
 
@@ -509,7 +514,7 @@ def _weight(affinity: Affinity | None, usual: float) -> float:
 
 def public_passage(passage: LocatedPassage) -> Passage:
     """Return a passage as people get it, without its inner spans."""
-    return {
+    public: Passage = {
         "text": passage["text"],
         "score": passage["score"],
         "index": passage["index"],
@@ -520,3 +525,6 @@ def public_passage(passage: LocatedPassage) -> Passage:
         "context": passage["context"],
         "chunk_id": passage["chunk_id"],
     }
+    if "validity" in passage:
+        public["validity"] = passage["validity"]
+    return public

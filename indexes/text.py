@@ -8,6 +8,7 @@ Chinese, which was the best of the sparse tokenisations measured on DRCD.
 from __future__ import annotations
 
 import re
+import string
 import threading
 import unicodedata
 from collections.abc import Iterator, Mapping
@@ -16,7 +17,7 @@ from datetime import date
 from functools import cached_property, lru_cache
 from itertools import filterfalse
 from operator import add
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 __all__ = [
     "CJK",
@@ -25,6 +26,7 @@ __all__ = [
     "Haystack",
     "Period",
     "article_number",
+    "asked_symbols",
     "content_terms",
     "has_number",
     "identifiers",
@@ -38,6 +40,7 @@ __all__ = [
     "phrase_terms",
     "sentence_spans",
     "sentences",
+    "symbol_terms",
     "tokens",
     "whole",
     "words_of",
@@ -46,6 +49,8 @@ __all__ = [
 Language = Literal["zh", "en"]
 
 LONGEST = 64  # characters of a word: the stems of longer ones are not remembered
+MOST_NAMES = 8  # of a question that may name symbols
+LONGEST_NAME = 200  # characters of a name of code; longer ones are data
 _WIDE = tuple(zip("，：；（）？！", ",:;()?!", strict=True))
 SHORT = 200  # characters: names, headings and questions, which come back; passages are not kept
 NAMED, NOUN = 1.0, 0.8  # how much names, and other nouns, say about a topic
@@ -53,9 +58,18 @@ _CAPITALISED = re.compile(r"(?<![.?!]\s)(?<!^)\b[A-Z][A-Za-z]+")
 CJK = r"㐀-䶿一-鿿豈-﫿"  # for use in the brackets of a regular expression
 _CJK_RUN = re.compile(f"[{CJK}]+")
 _WORD = re.compile(
-    rf"[{CJK}]+|\d[\d,]*(?:\.\d+)?|[^\W\d_{CJK}]+(?:['’][a-z]+)?(?:[-.]?\d+(?:\.\d+)?)?",
+    rf"[{CJK}]+|\d[\d,]*(?:\.\d+)?|[^\W\d_{CJK}]+(?:['’][a-z]+)?(?:[-.]?\d+(?:\.\d+)?(?:[a-z]{{1,2}}(?![^\W_{CJK}]))?)?",
     re.UNICODE,
 )
+# Names as code has them: words joined by "_" or by capitals. Their joints are found by signs of which
+# ordinary texts have few. Parts of one letter make no such name, as in kWh.
+_JOINT = re.compile(
+    r"[A-Z_](?:(?<=[a-z][A-Z])|(?<=[A-Z]{2})(?=[a-z]{2})|(?<=[A-Za-z0-9]_)(?=_*[A-Za-z]))"
+)
+_NAME = re.compile(r"[A-Za-z][A-Za-z0-9]*(?:_+[A-Za-z][A-Za-z0-9]*)*")
+_MARKS_CODE = frozenset("._(`")
+_NAME_SIGNS = frozenset(string.ascii_letters + string.digits + "_")
+_NAME_PART = re.compile(r"[A-Z]{2,}s(?![a-z])|[A-Z]+(?![a-z])\d*|[A-Z]?[a-z][a-z0-9]*|[A-Z]+|\d+")
 _DIGITS = {"零": 0, "〇": 0, "一": 1, "二": 2, "两": 2, "三": 3, "四": 4, "五": 5, "六": 6,
            "七": 7, "八": 8, "九": 9}  # fmt: skip
 _UNITS = {"十": 10, "百": 100, "千": 1000}
@@ -70,7 +84,7 @@ _STOP_ZH = frozenset(
     "关于 有关 相关 方面 情况 具体 主要 分别 各 各自 每 每个 个 项 条 份 些 等 等等 之 其 其中 所 所有 全部 一共 "
     "总共 共 以及 并 并且 还 还有 又 再 呀 吗 则 时 时候 中 里 内 上 下 后 前 来 去 做 进行 规定 问 问题 "
     "一 一个 种 它们 该 此 本 啥 咋 哪位 谁 得 着 过 很 多 让 跟 同 按 按照 根据 通过 才 只 只有 如果 若 那么 "
-    "啦 哦 嗯 呗 麻烦 谢谢 吧 比较 有什么 有没有 是什么 是不是 那边 这边 哪块 另外 然后 那 的话 到底 究竟 目前 现在".split()
+    "啦 哦 嗯 呗 麻烦 谢谢 吧 比较 有什么 有没有 是什么 是不是 那边 这边 意思 东西 之内 以内 哪块 另外 然后 那 的话 到底 究竟 目前 现在".split()
 )
 _STOP_SIGNS = frozenset(word for word in _STOP_ZH if len(word) == 1)
 _STOP_EN = frozenset(
@@ -83,7 +97,7 @@ _STOP_EN = frozenset(
     "whether according per such via does exactly need needs want soon far away near nearest new old got "
     "give given gave say said mean come came go goes put keep make made take took use used apply applies "
     "still yet ever now currently actually kind type sort thing things way lot lots happen happened happens "
-    "first last next latest recent".split()
+    "first last next latest recent don't doesn't didn't isn't aren't wasn't can't cannot couldn't won't".split()
 )
 
 
@@ -128,14 +142,22 @@ def tokens(text: str) -> tuple[str, ...]:
 
     Chinese runs give jieba's search-mode grains and all character bigrams, Latin words their
     Snowball stems, numbers themselves without separators; years, quarters, months and article
-    numbers also give a canonical term, so that 第三季度, 三季度 and Q3 meet.
+    numbers also give a canonical term, so that 第三季度, 三季度 and Q3 meet. Names of code give
+    their words and themselves as one term, so that loadFile, load_file and "load file" meet.
     """
-    return _tokens_of_short(text) if len(text) <= SHORT else tuple(_tokens(normalize(text)))
+    return _tokens_of_short(text) if len(text) <= SHORT else tuple(_all_tokens(text))
 
 
 @lru_cache(maxsize=4096)
 def _tokens_of_short(text: str) -> tuple[str, ...]:
-    return tuple(_tokens(normalize(text)))
+    return tuple(_all_tokens(text))
+
+
+def _all_tokens(text: str) -> list[str]:
+    out = _tokens(normalize(text))
+    for name in _joined(text):
+        out += name.further
+    return out
 
 
 def _tokens(text: str) -> list[str]:
@@ -163,6 +185,82 @@ def _is_chinese(word: str) -> bool:
     return "㐀" <= first <= "䶿" or "一" <= first <= "鿿" or "豈" <= first <= "﫿"
 
 
+class _Joined(NamedTuple):
+    """A name of code in a text: where it stands, the term it is, and terms that its words alone lack."""
+
+    start: int
+    end: int
+    term: str
+    further: tuple[str, ...]
+
+
+def _joined(text: str) -> Iterator[_Joined]:
+    """Yield the names of code in a text, which must not be normalised: capitals part their words.
+
+    Looked for around their joints, of which ordinary texts have few.
+    """
+    end = 0
+    for joint in _JOINT.finditer(text):
+        start = joint.start()
+        if start < end:
+            continue
+        while start > end and text[start - 1] in _NAME_SIGNS:
+            start -= 1
+        match = _NAME.search(text, start, start + LONGEST_NAME)
+        end = match.end() if match else joint.end()
+        if match and (found := _joined_name(match.group())):
+            yield _Joined(match.start(), end, *found)
+
+
+@lru_cache(maxsize=8192)
+def _joined_name(name: str) -> tuple[str, tuple[str, ...]] | None:
+    """Return a name as one term, and what of this and its parts its words between "_" do not give."""
+    words = [word for word in name.split("_") if word]
+    parts = [part for word in words for part in _NAME_PART.findall(word)]
+    if len(words) < 2 and sum(len(part) > 1 for part in parts) < 2:
+        return None
+    given = {_exact(word.lower()) for word in words}
+    term = _stem("".join(words).lower())
+    wanted = (term, *(_exact(part.lower()) for part in parts if len(part) > 1))
+    return term, tuple(one for one in dict.fromkeys(wanted) if one not in given)
+
+
+def symbol_terms(symbol: str) -> list[str]:
+    """Return the terms by which the definition of a symbol is found: its own name's, and with what it is in.
+
+    Args:
+        symbol: a function's or class's name, qualified by points: Registry.search.
+    """
+    names = [_symbol_name(name) for name in symbol.split(".")]
+    return [f"@{names[-1]}", *([f"@{names[-2]}.{names[-1]}"] if len(names) > 1 else [])]
+
+
+@lru_cache(maxsize=256)
+def asked_symbols(question: str) -> tuple[list[str], list[str]]:
+    """Return the `symbol_terms` of whatever a question may name: of single names, and of one in another.
+
+    A word that names no symbol finds nothing, so every Latin word may be one, and any two may be a
+    class and its method: Registry.search, search of Registry.
+
+    Args:
+        question: the question.
+    """
+    found = (match for match in _NAME.finditer(question) if not _is_plain_stop(match))
+    names = list(dict.fromkeys(_symbol_name(match.group()) for match in found))[:MOST_NAMES]
+    return [f"@{a}" for a in names], [f"@{a}.{b}" for a in names for b in names if a != b]
+
+
+def _is_plain_stop(match: re.Match[str]) -> bool:
+    """Say whether a word is a function word that nothing marks as code: no point, "_", "(" or "`"."""
+    text, start, end = match.string, match.start(), match.end()
+    around = text[max(0, start - 1) : start] + text[end : end + 1]
+    return match.group().lower() in _STOP_EN and not _MARKS_CODE.intersection(around)
+
+
+def _symbol_name(name: str) -> str:
+    return name.replace("_", "").lower()
+
+
 def phrase_terms(text: str) -> list[str]:
     """Return the `tokens` that every text has in which these words stand, however it is segmented.
 
@@ -183,7 +281,9 @@ def phrase_terms(text: str) -> list[str]:
 
 def _exact(word: str) -> str:
     """Return the term of a word that is not Chinese."""
-    return word.replace(",", "") if word[0].isdigit() else _stem(word)
+    if word[0].isdigit():
+        return word.replace(",", "")
+    return word.replace("-", "") if word[-1:].isdigit() or "-" in word else _stem(word)
 
 
 def _canonical(text: str) -> list[str]:
@@ -196,8 +296,8 @@ _ASKED_MEASURE = re.compile("几.|多[大长高深宽厚久快重远少]")
 def content_terms(text: str) -> dict[str, float]:
     """Return the distinct terms of a question that say what it is about, with how much each says.
 
-    Words, numbers and canonical dates in order, without function and question words. Names, numbers
-    and dates say most (NAMED), then other nouns, then verbs and adjectives, the rest little. Use
+    Words, numbers and canonical dates in order, without function and question words; a name of code is
+    one term, since another name with some of its words is another thing. Names, numbers and dates say most (NAMED), then other nouns, then verbs and adjectives, the rest little. Use
     `Haystack` to ask whether a passage has a term.
     """
     return dict(_content_terms(text))
@@ -207,6 +307,9 @@ def content_terms(text: str) -> dict[str, float]:
 def _content_terms(text: str) -> Mapping[str, float]:
     found: dict[str, float] = {}
     names = {_stem(name.lower()) for name in _CAPITALISED.findall(text)}
+    joined = list(_joined(text))
+    for name in joined:
+        text = text[: name.start] + " " * (name.end - name.start) + text[name.end :]
     text = normalize(text)
     named = [*_dated(text), *_articles(text), *_identified(text)]
     for start, end, _ in named:
@@ -220,8 +323,9 @@ def _content_terms(text: str) -> Mapping[str, float]:
         elif word[0].isdigit():
             found[_exact(word)] = NAMED
         elif word not in _STOP_EN:
-            stem = _stem(word)
+            stem = _exact(word)
             found[stem] = NAMED if stem in names or not stem.isalpha() else NOUN
+    found.update((name.term, NAMED) for name in joined)
     for _, _, terms in named:
         found.update(dict.fromkeys(terms, NAMED))
     return found
@@ -262,7 +366,7 @@ def identifiers(text: str) -> list[str]:
 
 
 def _identified(text: str) -> list[tuple[int, int, list[str]]]:
-    return [(m.start(), m.end(), [m.group()]) for m in _IDENTIFIER.finditer(text)]
+    return [(m.start(), m.end(), [m.group().replace("-", "")]) for m in _IDENTIFIER.finditer(text)]
 
 
 def _articles(text: str) -> list[tuple[int, int, list[str]]]:
@@ -283,13 +387,20 @@ class Haystack:
 
     def __init__(self, text: str) -> None:
         self.text = normalize(text)
+        self._original = text
 
     @cached_property
     def exact(self) -> frozenset[str]:
         """The `tokens` that are no Chinese words: those stand in the text itself."""
         words = (match.group() for match in _WORD.finditer(self.text))
         exact = [_exact(word) for word in words if not _CJK_RUN.match(word)]
+        exact += [term for name in _joined(self._original) for term in name.further]
         return frozenset([*exact, *_canonical(self.text)])
+
+    def has(self, identifier: str) -> bool:
+        """Say whether the text names one of `identifiers`, a code as a whole: no VX-20 stands in VX-20S."""
+        latin = identifier.isascii() and identifier.isalnum()
+        return identifier in self.exact if latin else identifier in self.text
 
     def share(self, term: str) -> float:
         """Return how much of a term the text has, from 0 to 1.
@@ -377,7 +488,7 @@ def _stemmed(word: str) -> str:
 
 
 _IDENTIFIER = re.compile(
-    rf"(?<!\d)\d+号[{CJK}](?<![日，的])|(?<!\d)\d+#|(?<![a-z0-9])[a-z]{{1,3}}-?\d+(?![a-z0-9.])(?<!q[1-4])(?<!h[12])"
+    rf"(?<!\d)\d+号[{CJK}](?<![日，的])|(?<!\d)\d+#|(?<![a-z0-9])[a-z]{{1,3}}-?\d+[a-z]{{0,2}}(?![a-z0-9.])(?<!q[1-4])(?<!h[12])"
 )
 
 # --- numbers and dates -------------------------------------------------------------------------

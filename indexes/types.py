@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, NotRequired
 
 from typing_extensions import TypedDict  # pydantic needs it before Python 3.12
 
@@ -25,28 +25,38 @@ __all__ = [
     "Layout",
     "LocatedPassage",
     "Location",
+    "Not",
     "Passage",
     "Principal",
     "Range",
     "Span",
+    "Standing",
     "SyncReport",
+    "Validity",
     "Value",
     "Warned",
     "Where",
 ]
 
 Layout = Literal["flat", "hierarchical"]
+Standing = Literal["in_force", "ended", "not_yet"]
 Value = str | int | float | bool
 FieldValue = Value | list[Value]
 FieldType = Literal["keyword", "number", "date", "text"]
-BUILTIN_FIELDS: Mapping[str, FieldType] = {"title": "text", "date": "date", "language": "keyword"}
+BUILTIN_FIELDS: Mapping[str, FieldType] = {
+    "title": "text",
+    "date": "date",
+    "language": "keyword",
+    "effective": "date",
+    "expires": "date",
+}
 Where = Mapping[str, Value | Sequence[Value] | Mapping[str, Value]]
 """What documents a search is limited to: field → condition, all of which hold.
 
 `{"language": "zh"}` equals; `{"region": ["north", "south"]}` any of; `{"year": {"gte": 2023}}` and
 `{"date": {"gte": "2024-01", "lt": "2024-07"}}` a range (`gte`, `gt`, `lte`, `lt`);
 `{"title": {"text": "annual report"}}` all of the words. The fields are `document`, `title`, `date`,
-`language` and those that an index declares.
+`language`, `effective`, `expires` and those that an index declares.
 """
 
 
@@ -71,8 +81,23 @@ class Span(TypedDict):
     location: Location
 
 
+class Validity(TypedDict):
+    """When a document holds: its first and its last day (ISO; "" where it does not say), and its successor.
+
+    `state` is what that means for the days asked about, `now` what it means today; `asked` are these days
+    (ISO, "/" between the first and the last; "" if none were named).
+    """
+
+    effective: str
+    expires: str
+    replaced_by: str
+    state: NotRequired[Standing]
+    now: NotRequired[Standing]
+    asked: NotRequired[str]
+
+
 class Passage(TypedDict):
-    """A retrieved chunk."""
+    """A retrieved chunk; `validity` is there if its document says when it holds."""
 
     text: str
     score: float
@@ -83,6 +108,7 @@ class Passage(TypedDict):
     location: Location
     context: list[str]
     chunk_id: str
+    validity: NotRequired[Validity]
 
 
 class LocatedPassage(Passage):
@@ -229,7 +255,14 @@ class Ids:
     values: tuple[str, ...]
 
 
-Condition = AnyOf | Range | Ids
+@dataclass(frozen=True)
+class Not:
+    """A number does not lie in a range; nor does one that is not there."""
+
+    range: Range
+
+
+Condition = AnyOf | Range | Ids | Not
 
 
 @dataclass(frozen=True)

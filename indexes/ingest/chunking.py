@@ -73,7 +73,8 @@ def chunk_blocks(
         count: counts the tokens of a text, and always the same for the same text.
         most: tokens that a chunk holds at the most, its header not counted; fewer under a header so
             long that a model of 512 tokens could not read both.
-        least: a section shorter than this is joined with the next one of the same parent heading.
+        least: a section shorter than this is joined with the next one of the same parent heading; with
+            0, articles are not joined either.
     """
     cutter = _Cutter(title, sizer_of(count), most)
     draft: _Draft | None = None
@@ -128,6 +129,8 @@ def _units(parts: Iterable[_Part], most: int) -> Iterator[_Run]:
 def _joins(draft: _Draft, run: _Run, cutter: _Cutter, least: int) -> bool:
     """Say whether a run goes on in the chunk in the making."""
     first = run.parts[0]
+    if not least and draft.parts[-1].unit != first.unit and _is_article(first.unit):
+        return False
     common = _common(draft.path, first.path)
     size = sum(part.size.usual for part in run.parts)
     tokens = draft.size.usual
@@ -144,6 +147,10 @@ def _joins(draft: _Draft, run: _Run, cutter: _Cutter, least: int) -> bool:
     if run.whole:
         return cutter.holds(common, _total(draft, run.parts, common, cutter))
     return started or first.unit is None or tokens < least
+
+
+def _is_article(unit: _Unit | None) -> bool:
+    return unit is not None and unit[0] == "article"
 
 
 def _common(left: _Path, right: _Path) -> _Path:

@@ -13,7 +13,7 @@ from pathlib import Path, PurePosixPath
 
 from indexes.access import access_list
 from indexes.ingest.items import FILES, Item, Recipe, content_digest, digest_of
-from indexes.ingest.lists import compile_glob, folder_fields, load_access
+from indexes.ingest.lists import compile_glob, folder_fields, load_access, load_fields
 from indexes.settings import IndexSettings, Settings
 from indexes.types import Failure
 
@@ -60,9 +60,10 @@ def scan(
         begin: called when a file is new or changed, so that what it needs can be made meanwhile.
 
     Raises:
-        ConfigurationError: access.toml is unusable.
+        ConfigurationError: access.toml or fields.toml is unusable.
     """
     lists = load_access(project)
+    described = load_fields(project)
     most = int(settings.ingest.max_mb * 2**20)
     own = _loaders(project, settings)
     walk = _Walk(project, settings, only)
@@ -79,7 +80,7 @@ def scan(
                 begin()
             for index in indexes:
                 recipe, shape = recipes[index.name]
-                fields = folder_fields(index.folders, name)
+                fields = {**folder_fields(index.folders, name), **described.of(name)}
                 items.append(
                     Item(
                         recipe,
@@ -95,9 +96,11 @@ def scan(
                 )
         digests.save(complete=not only)
     if not only:
+        documents = [item.document for item in items]
         failed += [
-            {"path": "access.toml", "error": f"No document fits {pattern!r}."}
-            for pattern in lists.unused([item.document for item in items])
+            {"path": file, "error": f"No document fits {pattern!r}."}
+            for file, found in (("access.toml", lists), ("fields.toml", described))
+            for pattern in found.unused(documents)
         ]
     return Scan(items, failed, walk.unseen)
 

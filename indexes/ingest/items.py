@@ -15,7 +15,7 @@ __all__ = ["FILES", "Item", "Part", "Recipe", "Setup", "content_digest", "digest
 
 FILES = ""  # the source of documents that are files of the project
 # Counted up when the same content makes other chunks, so that everything is cut anew.
-CHUNKING_VERSION = 10
+CHUNKING_VERSION = 11
 
 
 @dataclass(frozen=True)

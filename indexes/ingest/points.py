@@ -8,18 +8,21 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from heapq import nlargest
 from itertools import chain, islice
 from pathlib import PurePosixPath
+from typing import Any
 
 from indexes.base import Loaded, Point, chunk_id, document_id
 from indexes.filters import metadata
 from indexes.ingest.chunking import chunk_blocks
 from indexes.ingest.items import Item, Part
 from indexes.lexical import encode_document, encode_tokens
-from indexes.text import language, names, tokens
-from indexes.types import Block, Chunk
+from indexes.text import language, names, symbol_terms, tokens
+from indexes.types import Block, Chunk, FieldValue
+from indexes.validity import Stated
 
 __all__ = ["parts", "stub"]
 
 PART = 64  # chunks
+VALIDITY = ("effective", "expires")
 BEGINNING = 40  # blocks that tell the language
 HEADINGS = 60  # of a document, at the most
 KEY_TERMS = 64
@@ -61,25 +64,37 @@ def parts(item: Item, loaded: Loaded, count: Callable[[str], int]) -> Iterator[P
     own_title = loaded.title.strip()
     title = own_title or PurePosixPath(item.document).stem.replace("_", " ").strip()
     access = sorted(set(loaded.groups)) if loaded.groups is not None else list(item.place)
-    fields = {**item.fields, **loaded.fields}
+    fields: dict[str, FieldValue] = {**item.fields, **loaded.fields}
     blocks = iter(loaded.blocks)
     first = list(islice(blocks, BEGINNING))
     spoken = language(" ".join(block.text for block in first))
+    meta: dict[str, Any] = metadata(
+        {**fields, "title": title, "date": loaded.date, "language": spoken}, recipe.fields
+    )
+    loaded.warnings.extend(
+        f"Its `{name}` is no date: {str(fields[name])[:40]!r}."
+        for name in VALIDITY
+        if name in fields and name not in meta
+    )
+    if "effective" in meta:
+        meta["since"] = meta["effective"]
+    if "replaced_by" in fields:
+        meta["replaced_by"] = str(fields["replaced_by"])
     common = {
         "index": recipe.index,
         "document": item.document,
         "title": title,
         "uri": item.uri,
-        "meta": metadata(
-            {**fields, "title": title, "date": loaded.date, "language": spoken}, recipe.fields
-        ),
+        "meta": meta,
         "version": item.version,
     }
     summary = _Summary(title)
+    sent = False
     known: dict[str, Sequence[str]] = {}
     points: list[Point] = []
     texts: list[str] = []
     ordinal = 0
+    defined: set[str] = set()
     cut = chunk_blocks(
         summary.watching(chain(first, blocks)),
         title,
@@ -92,6 +107,9 @@ def parts(item: Item, loaded: Loaded, count: Callable[[str], int]) -> Iterator[P
         if ordinal == 0:
             known[chunk.text] = words  # all that a short document has, and its opening too
         summary.count(ordinal, words)
+        symbols = {span["location"].get("symbol", "") for span in chunk.spans} - {"", *defined}
+        defined |= symbols  # what is cut into several chunks is defined in the first
+        named = [term for symbol in sorted(symbols) for term in symbol_terms(symbol)]
         points.append(
             Point(
                 id=chunk_id(recipe.index, item.document, ordinal, item.version),
@@ -104,7 +122,7 @@ def parts(item: Item, loaded: Loaded, count: Callable[[str], int]) -> Iterator[P
                     "text": chunk.text,
                     "spans": list(chunk.spans),
                 },
-                sparse={"text": encode_tokens("text", (*tokens(chunk.header), *words))},
+                sparse={"text": encode_tokens("text", (*tokens(chunk.header), *named, *words))},
             )
         )
         if recipe.chunks:
@@ -112,7 +130,13 @@ def parts(item: Item, loaded: Loaded, count: Callable[[str], int]) -> Iterator[P
         ordinal += 1
         if len(points) == PART:
             yield Part(access, points, texts)
-            points, texts = [], []
+            points, texts, sent = [], [], True
+    if not sent and not any(name in fields for name in VALIDITY):
+        # all chunks share `meta` and are still here: what a long text says at its end comes too late
+        fields |= summary.stated.fields
+        meta |= metadata(summary.stated.fields, {})
+        if "effective" in meta:
+            meta["stated"] = True
     stem = PurePosixPath(item.document).stem.replace("_", " ")
     name = summary.name(stem)
     opening = summary.opening
@@ -173,6 +197,7 @@ class _Summary:
         self._size = 0
         self._headings: dict[str, None] = {}
         self._terms: Counter[str] = Counter()
+        self.stated = Stated()
 
     def watching(self, blocks: Iterable[Block]) -> Iterator[Block]:
         """Yield blocks, remembering the headings and the beginning."""
@@ -182,6 +207,7 @@ class _Summary:
                 self._size += len(block.text)
             if block.level and len(self._headings) < HEADINGS:
                 self._headings[block.text] = None
+            self.stated.watch(block.text)
             yield block
 
     def count(self, ordinal: int, words: Sequence[str]) -> None:

@@ -19,6 +19,7 @@ from indexes.ingest.estimate import Confirm, estimate
 from indexes.ingest.files import scan
 from indexes.ingest.items import FILES, Item, Part, Recipe, Setup, shape_of
 from indexes.ingest.loaders import reader_versions
+from indexes.ingest.succession import settle
 from indexes.ingest.workers import Worker
 from indexes.ingest.writing import (
     KNOWN,
@@ -264,6 +265,7 @@ class Ingestion:
                 await self._writer.write(batch)
                 done += sum(isinstance(p, LoadError) or p.document is not None for _, p in batch)
                 self._told("documents", done, len(todo))
+        await settle(self._store)
         if todo or gone or self.report["updated"]:
             await self._store.flush()
         self.report["seconds"] = round(time.perf_counter() - started, 3)

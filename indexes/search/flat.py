@@ -14,7 +14,7 @@ from indexes.lexical import encode_query, encode_term
 from indexes.search.location import best_location
 from indexes.settings import IndexSettings
 from indexes.synonyms import Synonyms
-from indexes.text import tokens
+from indexes.text import asked_symbols, tokens
 from indexes.types import (
     AnyOf,
     Condition,
@@ -26,11 +26,13 @@ from indexes.types import (
     SyncReport,
     Where,
 )
+from indexes.validity import Asked, of_payload
 
 __all__ = ["FlatIndex"]
 
 ATTEMPTS = 3  # at a search during which documents are replaced
-FIELDS = ("text", "document", "title", "uri", "header", "path", "spans")
+FIELDS = ("text", "document", "title", "uri", "header", "path", "spans", "meta")
+WITHIN = 20  # chunks of one document that have a term
 
 
 class FlatIndex:
@@ -78,10 +80,11 @@ class FlatIndex:
         principal: Principal | None,
         k: int | None = None,
         where: Where | None = None,
+        asked: Asked | None = None,
     ) -> list[LocatedPassage]:
         """Return the at most k best passages that `principal` may see, best first."""
         limit = k or self._settings.k
-        allowed = self._allowed(principal, where)
+        allowed = self._allowed(principal, where, asked)
         vector = await self._vector(query)
 
         async def best() -> list[Hit]:
@@ -120,11 +123,29 @@ class FlatIndex:
 
         return await self._passages_of(under, "", None, principal)
 
+    async def within(
+        self, document: str, term: str, *, principal: Principal | None
+    ) -> list[LocatedPassage]:
+        """Return a document's chunks that have a term, best first."""
+        where = self._visible(principal).and_(AnyOf("document", (document,)))
+        query = Query(where, WITHIN, sparse=("text", encode_term(term)), corpus=where,
+                      fields=("document", "ordinal", "version"))  # fmt: skip
+
+        async def having() -> list[Hit]:
+            [hits] = await self._store.query("chunks", [query])
+            return hits
+
+        return await self._passages_of(having, "", None, principal)
+
     async def documents(
-        self, *, principal: Principal | None, where: Where | None = None
+        self,
+        *,
+        principal: Principal | None,
+        where: Where | None = None,
+        asked: Asked | None = None,
     ) -> list[DocumentInfo]:
         """Return what is indexed, as far as `principal` may see it."""
-        hits = await self._store.scroll("documents", self._allowed(principal, where))
+        hits = await self._store.scroll("documents", self._allowed(principal, where, asked))
         found: list[DocumentInfo] = [
             {
                 "index": self._settings.name,
@@ -143,6 +164,11 @@ class FlatIndex:
             if hit.payload["version"]  # else it is on its way in, or could not be read
         ]
         return sorted(found, key=lambda info: info["document"])
+
+    async def count(self, wheres: Sequence[Where], *, principal: Principal | None) -> list[int]:
+        """Return how many visible documents fulfil each filter."""
+        allowed = [self._allowed(principal, where, None) for where in wheres]
+        return await self._store.count("documents", allowed)
 
     async def idf(self, terms: Sequence[str], *, principal: Principal | None) -> list[float]:
         """Return the inverse document frequency of terms among the visible chunks (0: absent)."""
@@ -172,9 +198,12 @@ class FlatIndex:
     def _visible(self, principal: Principal | None) -> Filter:
         return Filter((AnyOf("index", (self._settings.name,)), visible_to(principal)))
 
-    def _allowed(self, principal: Principal | None, where: Where | None) -> Filter:
+    def _allowed(
+        self, principal: Principal | None, where: Where | None, asked: Asked | None
+    ) -> Filter:
         conditions: tuple[Condition, ...] = compile_where(where, self._settings.fields)
-        return self._visible(principal).and_(*conditions)
+        held = () if asked is None else asked.in_force
+        return self._visible(principal).and_(*conditions, *held)
 
     def _sparse(self, query: str) -> Sparse:
         weight = self._settings.synonym_weight
@@ -232,7 +261,8 @@ class FlatIndex:
             self._similarities([hit.id for hit in hits], vector),
             self._with_neighbours(hits, principal),
         )
-        asked = frozenset(tokens(query))
+        names, pairs = asked_symbols(query)
+        asked = frozenset((*tokens(query), *names, *pairs))
         out: list[LocatedPassage] = []
         for hit in hits:
             payload = found.get(hit.id)
@@ -256,6 +286,9 @@ class FlatIndex:
                     "similarity": round(close.get(hit.id, 0.0), 4),
                 }
             )
+            validity = of_payload(payload)
+            if validity is not None:
+                out[-1]["validity"] = validity
         return out
 
     def _neighbours(self, hit: Hit) -> list[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from indexes.text import tokens
+from indexes.text import symbol_terms, tokens
 from indexes.types import Location, Span
 
 __all__ = ["best_location"]
@@ -19,7 +19,7 @@ def best_location(text: str, spans: Sequence[Span], asked: frozenset[str]) -> Lo
     Args:
         text: the passage's text.
         spans: where its parts stand, in order.
-        asked: the question's tokens.
+        asked: the question's tokens, and the symbols that it may name.
     """
     if not spans:
         return {}
@@ -27,7 +27,10 @@ def best_location(text: str, spans: Sequence[Span], asked: frozenset[str]) -> Lo
     parts = [text[span["start"] : end] for span, end in zip(spans, ends, strict=True)]
     if len(spans) == 1:
         return spans[0]["location"]
-    met = [asked.intersection(tokens(part)) for part in parts]
+    met = [
+        asked.intersection((*tokens(part), *symbol_terms(span["location"].get("symbol", ""))))
+        for part, span in zip(parts, spans, strict=True)
+    ]
     pages: dict[object, set[str]] = {}
     for span, terms in zip(spans, met, strict=True):
         pages.setdefault(_place(span["location"]), set()).update(terms)

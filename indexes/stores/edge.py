@@ -45,7 +45,7 @@ from indexes.stores.common import (
     parted,
     rarities,
 )
-from indexes.types import AnyOf, Condition, Filter, Ids, Range
+from indexes.types import AnyOf, Condition, Filter, Ids, Not, Range
 
 __all__ = ["EdgeStore"]
 
@@ -544,6 +544,8 @@ def _condition(condition: Condition) -> edge.FieldCondition | edge.HasIdConditio
         return edge.HasIdCondition(set(condition.values))
     if isinstance(condition, Range):
         return _range(condition)
+    if isinstance(condition, Not):
+        return edge.Filter(must_not=[_range(condition.range)])
     words, ranges = parted(condition)
     named = edge.FieldCondition(condition.field, match=edge.MatchAny(words))
     equal = [_range(one) for one in ranges]

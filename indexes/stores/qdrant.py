@@ -56,7 +56,7 @@ from indexes.stores.common import (
     parted,
     rarities,
 )
-from indexes.types import Condition, Filter, Ids, Range
+from indexes.types import Condition, Filter, Ids, Not, Range
 
 __all__ = ["QdrantStore", "connect"]
 
@@ -619,6 +619,8 @@ def _condition(
         return models.HasIdCondition(has_id=list(condition.values))
     if isinstance(condition, Range):
         return _range(condition)
+    if isinstance(condition, Not):
+        return models.Filter(must_not=[_range(condition.range)])
     words, ranges = parted(condition)
     named = models.FieldCondition(key=condition.field, match=models.MatchAny(any=words))
     equal = [_range(one) for one in ranges]

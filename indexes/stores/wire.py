@@ -16,7 +16,7 @@ import ormsgpack
 from indexes import errors
 from indexes.base import Change, Delete, Hit, Point, Query, SetPayload, Sparse, Upsert
 from indexes.errors import StoreError
-from indexes.types import AnyOf, Condition, Filter, Ids, Range
+from indexes.types import AnyOf, Condition, Filter, Ids, Not, Range
 
 __all__ = [
     "HEADER",
@@ -135,6 +135,8 @@ def as_filter(data: Mapping[str, Any]) -> Filter:
 
 
 def _condition(data: Mapping[str, Any]) -> Condition:
+    if "range" in data:
+        return Not(Range(**data["range"]))
     if "values" not in data:
         return Range(**data)
     if "field" not in data:

@@ -37,7 +37,7 @@ from indexes.base import (
 from indexes.errors import StoreError, StoreLockedError, StoreSchemaError
 from indexes.lexical import encode_document, encode_query, encode_term
 from indexes.stores.edge import EdgeStore
-from indexes.types import AnyOf, Condition, Filter, Ids, Range
+from indexes.types import AnyOf, Condition, Filter, Ids, Not, Range
 
 ROOT = Path(__file__).parents[2]
 DIMENSION = 4
@@ -417,6 +417,8 @@ class StoreContract:
             ((Range("meta.year", gte=2022.5, lt=2024),), [1]),
             ((Range("meta.year", gt=2022, lte=2024), AnyOf("document", ("d",))), [1]),
             ((Range("meta.year", gte=2025),), []),
+            ((Not(Range("meta.year", gt=2023)),), [0, 1, 3]),
+            ((Not(Range("meta.year", lt=2023)), Not(Range("meta.year", gt=2023))), [1, 3]),
             ((Range("n", gte=2, lt=4),), [0, 1]),
             ((Range("n", gt=4),), [3]),
             ((Range("flag", gte=0),), []),

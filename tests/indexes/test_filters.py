@@ -98,7 +98,7 @@ def test_unknown_field_names_the_known_ones() -> None:
     with pytest.raises(UsageError, match="'yaer'") as caught:
         compile_where({"yaer": 2023}, DECLARED)
     assert caught.value.fix == (
-        "use one of: document, title, date, language, region, year, signed, topic."
+        "use one of: document, title, date, language, effective, expires, region, year, signed, topic."
     )
 
 

@@ -10,6 +10,7 @@ from indexes.text import (
     Haystack,
     Period,
     article_number,
+    asked_symbols,
     chinese_number,
     content_terms,
     has_number,
@@ -22,6 +23,7 @@ from indexes.text import (
     periods,
     phrase_terms,
     sentences,
+    symbol_terms,
     tokens,
 )
 
@@ -78,6 +80,12 @@ def test_language(text: str, expected: str) -> None:
         ("1,234.5万元", "1234.5", "1234.5"),
         ("施工EIA报告", "eia", "eia"),
         ("噪声治理措施", "治理", "治理"),
+        ("makeChatModel", "make_chat_model", "makechatmodel"),
+        ("MAKE_CHAT_MODEL", "MakeChatModel在哪里定义", "makechatmodel"),
+        ("chat models", "makeChatModel", "model"),
+        ("HTMLReader", "an HTML file", "html"),
+        ("load_HTMLReader", "reader", "reader"),
+        ("parseURLs", "URLs", "url"),
     ],
 )
 def test_tokens_meet(left: str, right: str, shared: str) -> None:
@@ -90,6 +98,49 @@ def test_tokens_meet(left: str, right: str, shared: str) -> None:
 def test_tokens_hold_every_bigram(text: str, grain: str) -> None:
     """Segmentation cannot hide two neighbouring characters."""
     assert grain in tokens(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "dB(A)和kWh",
+        "pH值为7.2",
+        "PM10与C30P8",
+        "a 40 m long wall",
+        "第三季度Q3",
+        "mg/L",
+        "2023_10K",
+        "3_a",
+    ],
+)
+def test_ordinary_words_are_no_names_of_code(text: str) -> None:
+    """Units, grades and formulas are not taken apart."""
+    assert len(tokens(text)) == len(tokens(text.lower()))
+
+
+@pytest.mark.parametrize(
+    ("symbol", "question"),
+    [
+        ("make_chat_model", "What does makeChatModel do?"),
+        ("weigh", "weigh 是做什么的"),
+        ("Registry.search", "Where is Registry.search defined?"),
+        ("Registry.search", "search of Registry"),
+        ("Registry.search", "Registry 的 `search` 在哪里"),
+        ("Walk._below", "what is Walk._below for"),
+        ("Reference.of", "explain `of` in Reference"),
+        ("Outer.Inner.run", "Inner.run"),
+    ],
+)
+def test_a_question_asks_for_a_symbol(symbol: str, question: str) -> None:
+    """Whatever the writing, the terms of a definition are among those that a question looks for."""
+    assert set(symbol_terms(symbol)) <= {
+        term for terms in asked_symbols(question) for term in terms
+    }
+
+
+def test_function_words_name_no_symbol() -> None:
+    """A plain function word is not looked for as a symbol."""
+    assert asked_symbols("Where is it and what of that?") == ([], [])
 
 
 def test_tokens_of_nothing() -> None:
@@ -198,6 +249,7 @@ def test_period_spans_point_into_the_text() -> None:
         ("2024年三季度的纳统金额是多少", ["~y2024", "~q3", "纳统"], ["2024", "多少"]),
         ("招标办法第十二条怎么规定", ["§12", "招标"], ["怎么"]),
         ("5号线的EIA结论", ["5号线", "eia", "结论"], ["5"]),
+        ("what does make_chat_model return", ["makechatmodel"], ["make", "chat", "model"]),
     ],
 )
 def test_content_terms(question: str, present: list[str], absent: list[str]) -> None:
@@ -235,6 +287,9 @@ def test_content_terms_weigh_names_most() -> None:
         ("2024年共1,234项", "~y2024", 1.0),
         ("2024年共1,234项", "234", 0.0),
         ("施工期噪声", "扬尘", 0.0),
+        ("def make_chat_model(chain):", "makechatmodel", 1.0),
+        ("class ChatModel:", "chat", 1.0),
+        ("def make_chat_model(chain):", "makeimagemodel", 0.0),
         ("the noise barrier", "dust", 0.0),
     ],
 )
@@ -375,6 +430,10 @@ def test_sentences_know_their_offsets() -> None:
         "the " * 250_000,
         "a. " * 300_000,
         "防" * 10**6,
+        "a_" * 500_000,
+        "aB" * 500_000,
+        "a_b_2" * 200_000,
+        f"a{'_' * 10**6}a",
     ],
     ids=lambda text: text[:6],
 )

@@ -370,16 +370,21 @@ def _width(line: str) -> int:
 
 
 def _title(lines: Sequence[_Line], larger: Sequence[float]) -> str:
-    """Return the first line of the cover that can be a title, with the lines it is wrapped into."""
-    for position, line in enumerate(lines[:6]):
-        text = line.text.strip()
-        if (
-            4 <= len(text) <= 60
-            and not re.fullmatch(r"[\W\d]+", text)
-            and not _NUMBERING.search(text)
-        ):
-            return join_lines([text, *_wrapped(lines, position, larger)])
-    return ""
+    """Return the first line of the cover that can be a title, with the lines it is wrapped into.
+
+    One in larger type than the text goes before one that is not: a page's header, say, or its issuer.
+    """
+    found = [
+        position
+        for position, line in enumerate(lines[:6])
+        if 4 <= len(text := line.text.strip()) <= 60
+        and not re.fullmatch(r"[\W\d]+", text)
+        and not _NUMBERING.search(text)
+    ]
+    if not found:
+        return ""
+    position = next((one for one in found if lines[one].size in larger), found[0])
+    return join_lines([lines[position].text.strip(), *_wrapped(lines, position, larger)])
 
 
 def _wrapped(lines: Sequence[_Line], position: int, larger: Sequence[float]) -> Iterator[str]:
