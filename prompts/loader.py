@@ -2,7 +2,8 @@
 
 Each `<name>.toml` declares `variables` and holds, for each language, one text or a table of a `system`
 and a `user` text. A variable is written `{name}`, a brace that is none `{{` or `}}`. A project replaces
-a whole file by one of its own with the same variables, `<project>/prompts/<name>.toml`.
+a whole file by one of its own with the same variables, `<project>/prompts/<name>.toml`. Its
+`prompts/smalltalk.toml` has replies of its own: a table of `zh` and `en` for each kind of small talk.
 """
 
 from __future__ import annotations
@@ -20,6 +21,8 @@ __all__ = ["PACKAGED", "Language", "PromptError", "Prompts", "texts"]
 Language = Literal["zh", "en"]
 LANGUAGES: tuple[Language, ...] = ("zh", "en")
 ROLES = ("system", "user")
+TALK = "smalltalk"
+TALK_VARIABLES = {"persona", "covered"}
 KEYS = {"variables", *LANGUAGES}
 
 
@@ -62,7 +65,11 @@ class Prompts:
         Raises:
             PromptError: one of them cannot be used.
         """
-        _ = self._own
+        _ = self._own, self._talk
+
+    def small_talk(self, kind: str, language: Language) -> str:
+        """Return the reply to a kind of small talk, as the project has it, else as packaged."""
+        return self._talk.get(kind, {}).get(language) or str(_kinds()[kind][language])
 
     def render(self, name: str, language: Language, **variables: str) -> str:
         """Return the prompt `name` in a language, its variables filled in, as one text.
@@ -91,6 +98,31 @@ class Prompts:
         ]
 
     @cached_property
+    def _talk(self) -> dict[str, dict[str, str]]:
+        path = self._folder / f"{TALK}.toml" if self._folder is not None else None
+        if path is None or not path.exists():
+            return {}
+        data = _toml(path)
+        for kind, replies in data.items():
+            if (
+                kind not in _kinds()
+                or not isinstance(replies, dict)
+                or set(replies) != {*LANGUAGES}
+            ):
+                raise PromptError(
+                    f"{path}: {kind!r} is no kind of small talk with exactly `zh` and `en`.",
+                    fix=f"the kinds are {', '.join(_kinds())}.",
+                )
+            for language, text in replies.items():
+                used = _fields(f"{path}: {kind}.{language}", str(text))
+                if unknown := sorted(used - TALK_VARIABLES):
+                    raise PromptError(
+                        f"{path}: {kind}.{language} uses {unknown}.",
+                        fix=f"the variables are {', '.join(sorted(TALK_VARIABLES))}.",
+                    )
+        return data
+
+    @cached_property
     def _own(self) -> dict[str, _Prompt]:
         folder = self._folder
         if folder is None or not folder.exists():
@@ -99,7 +131,9 @@ class Prompts:
             raise PromptError(f"{folder} is a file.", fix="make it a folder, or rename it.")
         found = {}
         for path in sorted(folder.glob("*.toml")):
-            if path.name.startswith("."):  # left there by an editor or an archive
+            if (
+                path.name.startswith(".") or path.stem == TALK
+            ):  # left there by an editor or an archive
                 continue
             if path.stem not in _names():
                 raise PromptError(
@@ -111,18 +145,7 @@ class Prompts:
 
 
 def _read_own(path: Path, packaged: _Prompt) -> _Prompt:
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        raise PromptError(f"{path} cannot be read: {error}.", fix="save it as UTF-8.") from error
-    try:
-        data = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise PromptError(
-            f"{path} is no TOML: {error}.",
-            fix="mend that line; a text of several lines stands between ''' and '''.",
-        ) from error
-    prompt = _checked(str(path), data)
+    prompt = _checked(str(path), _toml(path))
     if prompt.variables != packaged.variables:
         raise PromptError(
             f"{path}: `variables` are {sorted(prompt.variables)} where the packaged prompt has "
@@ -130,6 +153,20 @@ def _read_own(path: Path, packaged: _Prompt) -> _Prompt:
             fix=f"write variables = {sorted(packaged.variables)} and use each of them.",
         )
     return prompt
+
+
+def _toml(path: Path) -> dict[str, Any]:
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        raise PromptError(f"{path} cannot be read: {error}.", fix="save it as UTF-8.") from error
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise PromptError(
+            f"{path} is no TOML: {error}.",
+            fix="mend that line; a text of several lines stands between ''' and '''.",
+        ) from error
 
 
 def _checked(file: str, data: dict[str, Any]) -> _Prompt:
@@ -198,6 +235,11 @@ def _fields(where: str, text: str) -> set[str]:
 def _read(name: str) -> dict[str, Any]:
     path = resources.files("prompts") / f"{name}.toml"
     return tomllib.loads(path.read_text(encoding="utf-8"))
+
+
+def _kinds() -> dict[str, Any]:
+    """Return the kinds of small talk by name."""
+    return {kind["name"]: kind for kind in _read(TALK)["kind"]}
 
 
 @cache

@@ -32,6 +32,11 @@ _HAND_OVER = re.compile(
     r"(?:talk|speak|connect me|transfer(?: me)?)\s+(?:to|with)\s+(?:a\s+)?(?:human|real person|person|agent|someone)"
 )
 
+_ABOUT_PEOPLE = re.compile(  # what is asked about them is no request for one
+    r"几点|何时|什么时候|时间|多久|多长|上班|下班|在线吗|电话|热线|收费|要钱|要求|"
+    r"\b(?:when|what time|hours|how long|how much|phone number)\b"
+)
+
 
 class Rules:
     """The stage of rules, in this order: corrections, explicit choices, patterns, the general ones.
@@ -84,7 +89,7 @@ def _general(asked: Asked, text: str) -> Decision | None:
     talk = _small_talk(text)
     if talk is not None and f"{TALK}{talk}" in asked.names("talk"):
         return _match(asked, "answer", f"small talk: {talk}", talk=talk)
-    if _HAND_OVER.search(text):
+    if _HAND_OVER.search(text) and not _ABOUT_PEOPLE.search(text):
         return _match(asked, "act", "asks for a person", tools=[HAND_OVER])
     if _INVENTORY.search(text):
         return _match(asked, "act", "asks which documents there are", tools=[LIST_DOCUMENTS])

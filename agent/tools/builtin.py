@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
+from agent.errors import ConfigurationError
+from agent.settings import ToolSettings
+from agent.tools.load import BUILTIN
 from agent.tools.types import Parameter, Tool
 from indexes import DocumentInfo, Principal, Registry
 from prompts import texts
@@ -18,12 +22,18 @@ TITLES_SHOWN = 3
 DOCUMENTS_SHOWN = 10
 
 
-def builtin_tools(registry: Registry, language: Literal["zh", "en"]) -> list[Tool]:
+def builtin_tools(
+    registry: Registry, language: Literal["zh", "en"], settings: Sequence[ToolSettings] = ()
+) -> list[Tool]:
     """Return the tools that every project has.
 
     Args:
         registry: the project's indexes.
         language: of the texts that people read.
+        settings: the [[tool]] tables; `use = "builtin:hand_over"` adds examples and sets rules of use.
+
+    Raises:
+        ConfigurationError: a table names a tool that Waypost does not have.
     """
     words = texts("messages", language)
 
@@ -35,7 +45,7 @@ def builtin_tools(registry: Registry, language: Literal["zh", "en"]) -> list[Too
     asked = Parameter(
         name="question", title="question", kind="string", required=False, format="asked"
     )
-    return [
+    tools = [
         Tool(
             "list_documents",
             "Lists and counts the documents that are indexed: all, those of one index or file type, "
@@ -56,6 +66,28 @@ def builtin_tools(registry: Registry, language: Literal["zh", "en"]) -> list[Too
             examples=tuple(examples["hand_over"]),
         ),
     ]
+    return _as_set(tools, settings)
+
+
+def _as_set(tools: Sequence[Tool], settings: Sequence[ToolSettings]) -> list[Tool]:
+    """Return the tools with the further examples and the rules of use of their tables."""
+    found = {tool.name: tool for tool in tools}
+    for table in settings:
+        file, _, name = table.use.partition(":")
+        if file != BUILTIN:
+            continue
+        if name not in found:
+            raise ConfigurationError(
+                f"{table.use!r} is no tool of Waypost.", fix=f"use one of: {', '.join(found)}."
+            )
+        found[name] = replace(
+            found[name],
+            examples=(*found[name].examples, *table.examples),
+            approve=table.approve,
+            groups=table.groups,
+            timeout=table.timeout,
+        )
+    return list(found.values())
 
 
 def _list_parameters(registry: Registry) -> tuple[Parameter, ...]:

@@ -55,8 +55,8 @@ async def run_call(
     except ToolError as error:
         return _call(tool, plain(dict(args)), {"error": error.message})
     if not tool.effects or ledger is None:
-        return _call(tool, checked, await _result(tool, checked, principal, key, words))
-    return _call(tool, checked, await _once(tool, checked, principal, key, ledger, words))
+        return _call(tool, checked, await _result(tool, checked, principal, key, language))
+    return _call(tool, checked, await _once(tool, checked, principal, key, ledger, language))
 
 
 def _call(tool: Tool, args: dict[str, Any], result: Any) -> ToolCall:
@@ -71,8 +71,9 @@ async def _once(
     principal: Principal | None,
     key: str,
     ledger: Ledger,
-    words: Mapping[str, Any],
+    language: Language,
 ) -> Any:
+    words = texts("messages", language)
     try:
         before = await ledger.start(key, tool.name, args)
     except StoreError as error:
@@ -85,7 +86,7 @@ async def _once(
             return before.result
         if not (same and tool.keyed):
             return {"error": _uncertain(before, words)}
-    result = await _result(tool, args, principal, key, words)
+    result = await _result(tool, args, principal, key, language)
     try:
         await ledger.finish(key, result)
     except StoreError as error:  # it has run, so its result is told; it will not run again
@@ -109,13 +110,14 @@ async def _result(
     args: dict[str, Any],
     principal: Principal | None,
     key: str,
-    words: Mapping[str, Any],
+    language: Language,
 ) -> Any:
     """Run a tool within its time and return its result as plain data, an error as well."""
+    words = texts("messages", language)
     try:
         async with asyncio.timeout(tool.timeout) as time:
             found = await tool.run(args, principal, key)
-        data = await asyncio.to_thread(plain, found)
+        data = _worded(await asyncio.to_thread(plain, found), language)
         return shortened(data, words["result_cut"])
     except HangingError as error:
         said = words["tool_hanging"].format(count=error.count)
@@ -133,6 +135,14 @@ async def _result(
         else:
             said = _told(error)
     return {"error": words["tool_failed"].format(tool=tool.name, error=said)}
+
+
+def _worded(data: Any, language: Language) -> Any:
+    """Return a result whose summary, if it is a text for each language, is the one that is asked in."""
+    summary = data.get("summary") if isinstance(data, dict) else None
+    if isinstance(summary, dict) and language in summary:
+        return {**data, "summary": summary[language]}
+    return data
 
 
 def _told(error: Exception) -> str:

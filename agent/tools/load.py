@@ -22,7 +22,9 @@ if TYPE_CHECKING:
     from langchain_core.tools import BaseTool
     from pydantic import BaseModel
 
-__all__ = ["as_tool", "load_tools"]
+__all__ = ["BUILTIN", "as_tool", "load_tools"]
+
+BUILTIN = "builtin"  # stands for a module in `use` of Waypost's own tools
 
 
 def load_tools(project: Path, settings: Sequence[ToolSettings]) -> list[Tool]:
@@ -30,7 +32,8 @@ def load_tools(project: Path, settings: Sequence[ToolSettings]) -> list[Tool]:
 
     Args:
         project: the project's folder; `use = "tools:name"` means `name` in its tools.py.
-        settings: the [[tool]] tables; those of MCP servers are left to `open_mcp`.
+        settings: the [[tool]] tables; those of MCP servers are left to `open_mcp`, those of Waypost's own
+            tools to `builtin_tools`.
 
     Raises:
         ConfigurationError: a file or tool is missing, or is no LangChain tool.
@@ -39,6 +42,8 @@ def load_tools(project: Path, settings: Sequence[ToolSettings]) -> list[Tool]:
     tools = []
     for one in (one for one in settings if one.use):
         file, _, name = one.use.partition(":")
+        if file == BUILTIN:
+            continue
         if file not in modules:
             modules[file] = load_module(project, file)
         tools.append(_tool(modules[file], name, one, project / f"{file}.py"))
