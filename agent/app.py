@@ -24,7 +24,7 @@ from agent import observability
 from agent.answering.formats import Result
 from agent.assembly import assemble
 from agent.context import Context, Resources
-from agent.errors import ThreadError
+from agent.errors import ConfigurationError, StoreError, ThreadError
 from agent.graph import build_graph
 from agent.learning import Learner
 from agent.models import ChatModel
@@ -33,9 +33,10 @@ from agent.nodes.prepare import checked
 from agent.nodes.route import describe
 from agent.routing import Action, Correction, Question, Right, Route, Router
 from agent.settings import Role, Settings, load
-from agent.state import Answer, Outcome, Usage
+from agent.state import Answer, Outcome, State, Usage
 from agent.threads import Threads, thread_key
 from agent.tools import Tool, as_tool, open_mcp
+from agent.traces import TRACE_FAILED, Feedback, Traces, trace_of
 from agent.turns import Turns
 from indexes import Passage, Principal, Registry, SyncReport
 from indexes.access import permits
@@ -89,7 +90,9 @@ class Waypost:
         self._threads = threads
         self._turns = Turns()
         self._learner = Learner(project, lambda: self._resources)
-        self._use(assemble(project, settings, registry, self._learner.router, tools))
+        self._pruning: asyncio.Task[None] | None = None
+        learner = self._learner
+        self._use(assemble(project, settings, registry, learner.router, tools, learner.learn))
 
     @classmethod
     @asynccontextmanager
@@ -128,6 +131,8 @@ class Waypost:
             waypost = cls(folder, known, registry, [*remote, *map(as_tool, tools)], threads)
             if models is not None:
                 waypost.with_models({role: ChatModel.of(one) for role, one in models.items()})
+            if waypost.traces is not None:
+                waypost._pruning = asyncio.create_task(waypost.traces.prune_daily())
             try:
                 yield waypost
             finally:
@@ -136,10 +141,18 @@ class Waypost:
     async def _close(self) -> None:
         await self._turns.end()
         await self._learner.stop()
+        if self.traces is not None:
+            await self._stop_pruning()
+            await self.traces.close()
         for model in set(self._resources.models.values()):
             await model.close()
         if self._threads is not None:
             await self._threads.close()
+
+    async def _stop_pruning(self) -> None:
+        if self._pruning is not None:
+            self._pruning.cancel()
+            await asyncio.gather(self._pruning, return_exceptions=True)
 
     def with_models(self, models: Mapping[Role, ChatModel]) -> None:
         """Use chat models that were made elsewhere; a role that is left out is played locally.
@@ -245,7 +258,49 @@ class Waypost:
             )
         correction = Correction.now(self.check_question(question), right, decided)
         await self._learner.correct(correction)
+        if right is not None:
+            await self._noted(correction.question, principal, right)
         return correction
+
+    async def _noted(self, question: str, principal: Principal | None, right: Right) -> None:
+        """Store the right route with the turn it is of, if that is kept; the correction counts anyway."""
+        if self.traces is None:
+            return
+        try:
+            await self.traces.correct(
+                question,
+                _id(principal),
+                {"action": right.action, "indexes": [*right.indexes], "tool": right.tool},
+            )
+        except StoreError as error:
+            observability.warning(TRACE_FAILED, error=error.message)
+
+    async def feedback(
+        self, *, thread: str, good: bool, note: str = "", principal: Principal | None = None
+    ) -> Feedback:
+        """Store what a person thinks of the last answer on a thread of theirs.
+
+        Args:
+            thread: the answer's `thread_id`.
+            good: whether it was good.
+            note: in their words, kept without personal data.
+            principal: who says so; the same who asked.
+
+        Raises:
+            ConfigurationError: the project keeps no traces.
+            ThreadError: they have no such thread, or its turns were not kept.
+            StoreError: it cannot be stored.
+        """
+        if self.traces is None:
+            raise ConfigurationError(
+                "This project keeps no traces, so there is nothing that feedback could be kept with.",
+                fix="set keep = true in [traces] of waypost.toml.",
+            )
+        key = thread_key(principal, thread)
+        stored = await self.traces.feedback(key, _id(principal), good, note)
+        if stored is None:
+            raise ThreadError(f"No answer on the thread {thread!r} was kept.")
+        return stored
 
     async def ask(
         self, question: str, *, principal: Principal | None = None, thread: str | None = None
@@ -355,6 +410,11 @@ class Waypost:
             yield turn, str(snapshot.values.get("question", ""))
 
     @property
+    def traces(self) -> Traces | None:
+        """The turns that are kept; None where the settings keep none."""
+        return self._resources.traces
+
+    @property
     def tools(self) -> Mapping[str, Tool]:
         """The project's tools and the built-in ones, by name."""
         return self._resources.tools
@@ -457,6 +517,16 @@ class Waypost:
         if pending is not None or limit is not None:
             # all others are told by the graph, which also runs on servers
             observability.question_finished(answer, text=self.settings.log.text)
+        if limit is not None and self.traces is not None and "turn" in values:
+            await self.traces.record(
+                trace_of(
+                    cast(State, values),
+                    answer,
+                    thread=config["configurable"]["thread_id"],
+                    principal=_id(principal),
+                    models=self._resources.model_names,
+                )
+            )
         yield {"type": "answer", "answer": answer}
 
     def _answer(
@@ -495,6 +565,10 @@ class Waypost:
             "usage": values.get("usage", usage),
             "timings_ms": dict(values.get("timings", {})),
         }
+
+
+def _id(principal: Principal | None) -> str:
+    return "" if principal is None else principal.id
 
 
 def _no_route(question: str) -> Route:

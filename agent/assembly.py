@@ -8,10 +8,12 @@ from pathlib import Path
 from agent.answering.formats import load_format
 from agent.context import Resources
 from agent.errors import ConfigurationError
+from agent.freshness import Freshness
 from agent.models import ChatModel, make_chat_model
 from agent.routing import NONE, Router
 from agent.settings import ROLES, Role, Settings
 from agent.tools import Ledger, Tool, builtin_tools, load_tools
+from agent.traces import Traces
 from indexes import Registry
 from prompts import PromptError, Prompts
 
@@ -24,6 +26,7 @@ def assemble(
     registry: Registry,
     router: Callable[[], Awaitable[Router]],
     tools: Sequence[Tool],
+    learn: Callable[[], Awaitable[None]],
 ) -> Resources:
     """Return what a graph works with.
 
@@ -33,13 +36,14 @@ def assemble(
         registry: its indexes, opened.
         router: gives its router.
         tools: those beside the project's own and the built-in ones.
+        learn: fits the router anew.
 
     Raises:
         ConfigurationError: something that the settings name does not exist or does not fit.
     """
     every = [
         *load_tools(project, settings.tool),
-        *builtin_tools(registry, settings.project.language),
+        *builtin_tools(registry, settings.project.language, settings.tool),
         *tools,
     ]
     names = [tool.name for tool in every]
@@ -54,6 +58,8 @@ def assemble(
         prompts=_prompts(project),
         form=load_format(settings.answer, project),
         ledger=Ledger(project / settings.store.path / "calls.db"),
+        fresh=Freshness(project, settings, registry, learn).look,
+        traces=Traces(project, settings) if settings.traces.keep else None,
     )
 
 

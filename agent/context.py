@@ -11,11 +11,15 @@ from agent.models import ChatModel
 from agent.routing import Router, Target
 from agent.settings import Role, Settings
 from agent.tools import Ledger, Parameter, Tool, ToolPlan, fill_arguments
+from agent.traces import Traces
 from indexes import Principal, Registry
 from indexes.access import permits
 from prompts import PACKAGED, Prompts
 
 __all__ = ["Context", "Resources"]
+
+
+async def _nothing() -> None: ...
 
 
 @dataclass(frozen=True)
@@ -32,6 +36,8 @@ class Resources:
         form: of answers.
         ledger: of the calls with side effects; None: where no turn can be run again.
         today: gives the day that relative dates count from.
+        fresh: brings in what changed in files that are looked at before each question.
+        traces: keeps the turns; None: nothing does.
     """
 
     settings: Settings
@@ -43,6 +49,13 @@ class Resources:
     form: AnswerFormat = field(default_factory=Plain)
     ledger: Ledger | None = None
     today: Callable[[], date] = date.today
+    fresh: Callable[[], Awaitable[None]] = _nothing
+    traces: Traces | None = None
+
+    @property
+    def model_names(self) -> dict[str, str]:
+        """The names of the chat models, by role."""
+        return {role: model.name for role, model in self.models.items()}
 
     def sees(self, target: Target, principal: Principal | None) -> bool:
         """Say whether `principal` may be routed to a target."""

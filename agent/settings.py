@@ -19,6 +19,7 @@ __all__ = [
     "ChatModelSettings",
     "Costs",
     "ExampleAnswer",
+    "FreshSettings",
     "JwtSettings",
     "Limits",
     "LogSettings",
@@ -31,6 +32,7 @@ __all__ = [
     "ThreadLimits",
     "ThreadSettings",
     "ToolSettings",
+    "TraceSettings",
     "load",
     "project_folder",
 ]
@@ -175,6 +177,12 @@ class AnswerSettings(Section):
         return self
 
 
+class FreshSettings(Section):
+    """[fresh]: the indexes whose files are looked at before each question, as for a list of the day."""
+
+    indexes: tuple[str, ...] = ()
+
+
 class ThreadSettings(Section):
     """[threads]: where conversations are kept: in the project's state folder, or in Postgres at `url`.
 
@@ -188,6 +196,36 @@ class LogSettings(Section):
     """[log]: `text`: log questions and answers too, without what looks like a credential."""
 
     text: bool = False
+
+
+class TraceSettings(Section):
+    """[traces]: whether turns are kept on this machine, to learn from.
+
+    Args:
+        keep: keep them, without what looks like personal data or a credential.
+        days: after which a trace is deleted.
+        texts: keep the texts of passages and citations too, not only where they are.
+        patterns: further regular expressions of what may not be kept, each with its kind:
+            `contract = 'HT-[0-9]{8}'` becomes "[contract]".
+    """
+
+    keep: bool = False
+    days: int = Field(default=90, ge=1, le=3650)
+    texts: bool = False
+    patterns: dict[str, str] = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _consistent(self) -> TraceSettings:
+        for name, pattern in self.patterns.items():
+            if not name.replace("-", "_").isidentifier():
+                raise ValueError(f"patterns.{name}: {name!r} is no name for what it finds")
+            try:
+                found = re.compile(pattern)
+            except re.error as error:
+                raise ValueError(f"patterns.{name} is no regular expression: {error}") from error
+            if found.search("") is not None:
+                raise ValueError(f"patterns.{name} matches every text, also an empty one")
+        return self
 
 
 class Costs(Section):
@@ -253,7 +291,7 @@ class ToolSettings(Section):
     """[[tool]]: a LangChain tool of the project's own code, or tools of an MCP server.
 
     Args:
-        use: "<module>:<name>" of the project's own code.
+        use: "<module>:<name>" of the project's own code; "builtin:<name>" is a tool of Waypost itself.
         mcp: an MCP server: its URL, or the command line that starts it.
         tools: which of the server's tools may be used; ["*"]: all of them.
         env: environment variables that a server started here gets beside PATH, HOME and the like.
@@ -353,12 +391,14 @@ class Settings(IndexesSettings):
     models: Models = Models()
     model: tuple[ChatModelSettings, ...] = ()
     answer: AnswerSettings = AnswerSettings()
+    fresh: FreshSettings = FreshSettings()
     limits: Limits = Limits()
     log: LogSettings = LogSettings()
     threads: ThreadSettings = ThreadSettings()
     routing: Routing = Routing()
     server: ServerSettings = ServerSettings()
     tool: tuple[ToolSettings, ...] = ()
+    traces: TraceSettings = TraceSettings()
 
 
 def load(project: Path) -> Settings:

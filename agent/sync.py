@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Self
 from agent.app import Event, Waypost
 from agent.routing import Action, Correction, Route
 from agent.state import Answer
+from agent.traces import Feedback
 from indexes import Passage, Principal, SyncReport
 
 if TYPE_CHECKING:
@@ -125,6 +126,18 @@ class WaypostSync:
             return await registry.search(query, index=index, k=k, principal=principal)
 
         return self._portal.call(found)
+
+    def feedback(
+        self, *, thread: str, good: bool, note: str = "", principal: Principal | None = None
+    ) -> Feedback:
+        """Store what a person thinks of the last answer on a thread of theirs."""
+
+        async def said() -> Feedback:
+            return await self.waypost.feedback(
+                thread=thread, good=good, note=note, principal=principal
+            )
+
+        return self._portal.call(said)
 
     def correct(
         self,

@@ -20,6 +20,7 @@ from agent.cli import (
     retrieval,
     serve,
     store,
+    traces,
     tune,
 )
 from agent.errors import WaypostError
@@ -47,6 +48,7 @@ app.command("serve")(serve.serve)
 app.add_typer(key.app)
 app.add_typer(tune.app)
 app.add_typer(store.app)
+app.add_typer(traces.app)
 app.command("mcp")(mcp.mcp)
 app.command("doctor")(project.doctor)
 

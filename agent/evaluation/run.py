@@ -32,6 +32,7 @@ from agent.evaluation.scores import (
 )
 from agent.evaluation.types import Interval, Labelled, Misroutes, Report, Result
 from agent.routing.types import NONE
+from agent.traces import untraced
 from indexes import Passage
 
 __all__ = ["evaluate"]
@@ -58,10 +59,11 @@ async def evaluate(
     rows = list(questions)
     await waypost.router()  # fitting it is no question's time
     asked = []
-    for number, row in enumerate(rows):
-        if progress is not None:
-            progress("questions", number, len(rows))
-        asked.append(await _ask(waypost, row))
+    with untraced():  # what is learned from traces must not be what it is measured on
+        for number, row in enumerate(rows):
+            if progress is not None:
+                progress("questions", number, len(rows))
+            asked.append(await _ask(waypost, row))
     if progress is not None:
         progress("questions", len(rows), len(rows))
     found = retrieval_scores([(one.row.get("documents", ()), one.passages) for one in asked])

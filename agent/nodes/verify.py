@@ -11,12 +11,14 @@ from langgraph.runtime import Runtime
 from agent import observability
 from agent.answering import Citation, sources_of
 from agent.answering.formats import Plain, Result, written
+from agent.answering.validity import with_validity
 from agent.context import Context, Resources
 from agent.models import ChatModel, Message
 from agent.nodes.budget import Budget, added, no_usage
-from agent.nodes.common import answer_id, say, tell
+from agent.nodes.common import answer_id, say, tell, words
 from agent.nodes.remember import remembered
 from agent.state import Answer, Previous, State
+from agent.traces import trace_of
 from indexes.types import LocatedPassage
 
 __all__ = ["verify"]
@@ -69,6 +71,7 @@ async def verify(state: State, runtime: Runtime[Context]) -> dict[str, Any]:
             "waypost.limit": state["limit"] or "",
         }
     )
+    await _trace(state, answer, runtime)
     return {
         **memory,
         "answer": answer,
@@ -78,6 +81,22 @@ async def verify(state: State, runtime: Runtime[Context]) -> dict[str, Any]:
         # small talk does not end a topic, nor begin one
         "previous": state.get("previous") if state["talk"] is not None else _previous(state),
     }
+
+
+async def _trace(state: State, answer: Answer, runtime: Runtime[Context]) -> None:
+    """Let the turn be kept where the project keeps traces."""
+    resources, principal = runtime.context.resources, runtime.context.principal
+    if resources.traces is None:
+        return
+    info = runtime.execution_info
+    trace = trace_of(
+        state,
+        answer,
+        thread=(info.thread_id if info is not None else None) or "",
+        principal="" if principal is None else principal.id,
+        models=resources.model_names,
+    )
+    await resources.traces.record(trace)
 
 
 async def _formatted(
@@ -104,7 +123,7 @@ async def _filled(
     from agent.answering.verification import Verifier
 
     sources = sources_of(state["passages"], state["tool_calls"])
-    verifier = Verifier(sources, result.question)
+    verifier = Verifier(with_validity(sources, words(state)), result.question)
 
     async def ask(messages: Sequence[Message], schema: Mapping[str, Any]) -> str:
         return (await budget.ask(model, messages, schema=schema)).text

@@ -38,7 +38,7 @@ class Commands:
         self._screen = session.screen
         self._all: dict[str, Callable[[list[str]], Awaitable[None]]] = {
             "help": self._help, "why": self._why, "open": self._open, "usage": self._usage,
-            "docs": self._docs, "correct": self._correct, "bad": self._bad,
+            "docs": self._docs, "correct": self._correct, "good": self._good, "bad": self._bad,
             "approve": self._approve, "thread": self._thread, "new": self._new, "as": self._as,
             "export": self._export,
         }  # fmt: skip
@@ -167,9 +167,24 @@ class Commands:
         head = [self._words(key) for key in ("index", "title", "chunks", "date", "document")]
         self._screen.table(rows, head, long=True)
 
+    async def _good(self, words: list[str]) -> None:
+        if self.session.last is None:
+            self._screen.line(self._words("nothing_asked"))
+            return
+        await self._feedback(True, words)
+        self._screen.line(self._words("liked"))
+
     async def _bad(self, words: list[str]) -> None:
         if await self._store():
             self._screen.line(self._words("noted", choices=self._choices()))
+            if self.session.waypost.traces is not None:
+                await self._feedback(False, words)
+
+    async def _feedback(self, good: bool, words: list[str]) -> None:
+        session = self.session
+        await session.waypost.feedback(
+            thread=session.thread, good=good, note=" ".join(words), principal=session.principal
+        )
 
     async def _correct(self, words: list[str]) -> None:
         if not words:

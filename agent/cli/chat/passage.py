@@ -51,7 +51,8 @@ async def excerpt(
     place = words.listed(
         list(dict.fromkeys(filter(None, (placed(c, words.language) for c in cited))))
     )
-    where = first["document"] if first["uri"] in {"", first["document"]} else first["uri"]
+    address = first["uri"].split("#")[0]  # a fragment may quote the text
+    where = first["document"] if address in {"", first["document"]} else address
     chunks = await _chunks(first, waypost, principal)
     for position, text in enumerate(chunks):
         if first["text"] in text:
