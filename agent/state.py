@@ -103,12 +103,19 @@ class Found(TypedDict):
     passages: list[LocatedPassage]
 
 
+class Related(TypedDict):
+    """An article that the best passages of a part refer to: its `rank` among these, and its name."""
+
+    rank: int
+    article: str
+
+
 class PartJudgement(TypedDict):
     """What the judge made of the passages of one part.
 
     `order` are positions in the turn's passages, best supported first, and `support` is each one's, from
     0 to 1; the first `section` of them are a whole section that the question asks for. `weights` are the
-    terms', `missing` those that no passage has.
+    terms', `missing` those that no passage has; `related` is what the best of them refer to.
     """
 
     sufficient: bool
@@ -118,6 +125,7 @@ class PartJudgement(TypedDict):
     section: int
     missing: list[str]
     weights: dict[str, float]
+    related: NotRequired[list[Related]]
 
 
 class Judgement(TypedDict):

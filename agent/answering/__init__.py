@@ -6,8 +6,23 @@ What only a chat model's answers need is imported where they are written: `agent
 
 from __future__ import annotations
 
-from agent.answering.evidence import ENOUGH, ENOUGH_WHEN_LOST, Evidence, Weights, weigh
-from agent.answering.extract import Quote, asks_list, compose, extract, outline, section_path
+from agent.answering.evidence import (
+    ENOUGH,
+    ENOUGH_WHEN_LOST,
+    Alternatives,
+    Evidence,
+    Weights,
+    weigh,
+)
+from agent.answering.extract import (
+    Quote,
+    article_quote,
+    asks_list,
+    compose,
+    extract,
+    outline,
+    section_path,
+)
 from agent.answering.fences import plain, unnumbered
 from agent.answering.judging import Judged, ask_judge, is_about
 from agent.answering.prompt import AnswerPrompt, answer_prompt, shown_source, sources_of
@@ -18,6 +33,7 @@ from agent.answering.types import Citation, Draft, Source, empty_draft, location
 __all__ = [
     "ENOUGH",
     "ENOUGH_WHEN_LOST",
+    "Alternatives",
     "AnswerPrompt",
     "Citation",
     "Draft",
@@ -27,6 +43,7 @@ __all__ = [
     "Source",
     "Weights",
     "answer_prompt",
+    "article_quote",
     "ask_judge",
     "ask_rewrite",
     "asks_list",

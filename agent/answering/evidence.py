@@ -9,7 +9,9 @@ from dataclasses import dataclass
 from functools import lru_cache
 from operator import mul
 
+from agent.answering.code import is_code, kind_terms
 from indexes.text import (
+    NAMED,
     NOUN,
     Haystack,
     content_terms,
@@ -37,7 +39,10 @@ BY_CONFLICT, BY_KIND, BY_ASKED, BY_PRIOR = -3.1, -0.7, -1.2, 1.1
 LOW_ZH, LOW_EN, LOW_MIXED, SPREAD = 0.86, 0.83, 0.81, 0.015
 UNKNOWN = 1.5  # taken where an index has no such similarity: between what answers and what does not
 UNDATED = 0.4
+SYNONYM = 0.9  # the share of a term whose synonym a passage has
 Weights = Mapping[str, float]
+Alternatives = Mapping[str, Sequence[Sequence[str]]]
+NO_SYNONYMS: Alternatives = {}
 
 
 @dataclass(frozen=True)
@@ -66,6 +71,7 @@ def weigh(
     *,
     prior: float = 0.5,
     enough: float = ENOUGH,
+    synonyms: Alternatives = NO_SYNONYMS,
 ) -> Evidence:
     """Judge passages by what of the question stands together in them, and by similarity.
 
@@ -75,14 +81,15 @@ def weigh(
         weights: each content term's weight.
         prior: the route's confidence: what the router thinks of an answer being there.
         enough: the score that counts as support.
+        synonyms: other words for terms, each as its own terms.
     """
-    terms = content_terms(question)
+    terms = _terms(question, passages)
     if not passages or not terms:
         return Evidence(False, 0.0, tuple(terms), (), ())
     scores = []
     present: set[str] = set()
     for passage in passages:
-        score, found = _support(question, terms, passage, weights, prior)
+        score, found = _support(question, terms, passage, weights, prior, synonyms)
         scores.append(score)
         present |= found
     order = sorted(range(len(passages)), key=lambda i: (-round(scores[i], 2), i))
@@ -97,21 +104,60 @@ def weigh(
     )
 
 
+def _terms(question: str, passages: Sequence[LocatedPassage]) -> dict[str, float]:
+    """Return the terms of a question, those in parts that only the segmenter took for words: 能录 of 能录几枚.
+
+    No dictionary has them, nor any passage. Names are kept, which dictionaries lack as well.
+    """
+    terms = content_terms(question)
+    coined = [t for t, says in terms.items() if says < NAMED and _is_coined(t)]
+    wholes = [_whole(passage) for passage in passages] if coined else ()
+    lost = {t for t in coined if not any(_haystack(whole).share(t) >= HELD for whole in wholes)}
+    found: dict[str, float] = {}
+    for term, says in terms.items():
+        for part, part_says in _parts(term).items() if term in lost else ((term, says),):
+            found.setdefault(part, part_says)
+    return found or terms
+
+
+@lru_cache(maxsize=1024)
+def _is_coined(term: str) -> bool:
+    """Say whether a Chinese term is in no dictionary."""
+    import rjieba
+
+    return not term.isascii() and term.isalpha() and not rjieba.has_word(term)
+
+
+@lru_cache(maxsize=1024)
+def _parts(coined: str) -> Mapping[str, float]:
+    """Return the terms that a dictionary knows in a word."""
+    import rjieba
+
+    return {
+        term: says
+        for part in rjieba.cut(coined, False)
+        for term, says in content_terms(part).items()
+    }
+
+
 def _support(
     question: str,
     terms: Mapping[str, float],
     passage: LocatedPassage,
     weights: Weights,
     prior: float,
+    synonyms: Alternatives,
 ) -> tuple[float, set[str]]:
     """Return the probability that a passage supports an answer, and the terms that it has."""
     whole = _whole(passage)
     written = _language(passage["text"])
-    own = _comparable(list(terms), written)
-    there = dict(zip(own, _told_shares(own, whole), strict=True))
+    own = _comparable(list(terms), written, synonyms)
+    if is_code(passage["document"], passage["location"]):
+        own = [term for term in own if term not in kind_terms()] or own
+    there = dict(zip(own, _told_shares(own, whole, synonyms), strict=True))
     found = {term for term, held in there.items() if held >= HELD}
     covered, together, text = _best_window(
-        [term for term, held in there.items() if held], passage, weights
+        [term for term, held in there.items() if held], passage, weights, synonyms
     )
     total = sum(weights.get(term, 1.0) for term in own)
     share = covered / total if total else 0.0
@@ -132,7 +178,7 @@ def _support(
 
 
 def _best_window(
-    terms: Sequence[str], passage: LocatedPassage, weights: Weights
+    terms: Sequence[str], passage: LocatedPassage, weights: Weights, synonyms: Alternatives
 ) -> tuple[float, set[str], str]:
     """Return the sentences that have most of the terms: the weight of those, the terms, and the text.
 
@@ -144,8 +190,10 @@ def _best_window(
     ends = [*(span["start"] for span in spans[1:]), len(passage["text"])]
     for span, end in zip(spans, ends, strict=True):
         above = term_shares(terms, _above(passage, span["location"]))
-        part = _sentences(passage["text"][span["start"] : end])
-        shares = [_told_shares(terms, text) for text in part]
+        whole = is_code(passage["document"], span["location"])  # a line of it says little alone
+        text = passage["text"][span["start"] : end]
+        part = (text,) if whole else _sentences(text)
+        shares = [_told_shares(terms, text, synonyms) for text in part]
         for first in range(max(1, len(part) - WINDOW + 1) if part else 0):
             window = slice(first, first + WINDOW)
             inside = [max(each) for each in zip(*shares[window], strict=True)]
@@ -161,7 +209,7 @@ def _best_window(
 
 def _above(passage: LocatedPassage, location: Location) -> str:
     """Return what stands above a stretch of a passage: titles, sheet and headings."""
-    around = [str(location.get(key, "")) for key in ("sheet", "heading", "article")]
+    around = [str(location.get(key, "")) for key in ("sheet", "heading", "article", "symbol")]
     return " ".join([passage["header"], passage["document"], *around])
 
 
@@ -187,13 +235,18 @@ def asked_noun(question: str) -> str | None:
     if word is not None:
         rest = normalize(question[word.end() :])
         noun, says = next(iter(content_terms(rest).items()), ("", 0.0))
+        if says >= NOUN and _is_coined(noun):
+            noun = next((part for part, says in _parts(noun).items() if says >= NOUN), noun)
+            return noun
         if noun in terms and says >= NOUN and rest.startswith(noun[:2]) and noun not in _MEASURES:
             return noun
     word = _QUESTION_WORD.search(question)
     if word is None:
         return None
     before = content_terms(question[: word.start()])
+    named = identifiers(question)  # which thing is meant, not what is asked of it
     nouns = [t for t, says in before.items() if says >= NOUN and not _is_figure(t)]
+    nouns = [noun for noun in nouns if noun not in named]
     return nouns[-1] if nouns else None
 
 
@@ -201,10 +254,18 @@ def _is_figure(term: str) -> bool:
     return term[0] in "~§" or term[0].isdigit()
 
 
-def _comparable(terms: Sequence[str], written: str) -> list[str]:
+def _comparable(terms: Sequence[str], written: str, synonyms: Alternatives) -> list[str]:
     """Return the terms that a passage of its language could have: no English words in Chinese."""
-    own = [t for t in terms if not t.isalpha() or t.isascii() != (written == "zh")]
+    own = [
+        t
+        for t in terms
+        if _fits(t, written) or any(_fits("".join(o), written) for o in synonyms.get(t, ()))
+    ]
     return own if len(own) >= 2 else list(terms)
+
+
+def _fits(term: str, written: str) -> bool:
+    return not term.isalpha() or term.isascii() != (written == "zh")
 
 
 def conflict(question: str, passage: str, title: str) -> float:
@@ -219,7 +280,7 @@ def conflict(question: str, passage: str, title: str) -> float:
     """
     numbered, dates = _told_apart(question)
     haystack = _haystack(passage)
-    found = 1.0 if any(name not in haystack.text for name in numbered) else 0.0
+    found = 1.0 if any(not haystack.has(name) for name in numbered) else 0.0
     for term in dates:
         there, named = haystack.exact, _haystack(title).exact
         kind = term[:2]
@@ -253,22 +314,28 @@ def lacks_kind(question: str, text: str) -> bool:
 
 _QUESTION_WORD = re.compile(r"多少|几|什么|哪|谁|怎|如何|为何|多[大长高深宽厚久快重远]")
 _ASKS_FOR = re.compile(
-    r"(?:几|哪|什么|多少)[个种类台条座根名次家位些项份件间所款]?的?"
+    r"(?:几|哪|什么|多少)[个种类台条座根名次家位些项份件间所款枚张层套支只户辆道级]?的?"
     r"|\b(?:how many|which|what(?: (?:is|are) the| (?:kind|type)s? of)?)\s+",
     re.IGNORECASE,
 )
 _MEASURES = {"钱", "时间", "时候", "天", "名字"}  # kinds of answers rather than things
+# Numbers as values are written with: in digits, in Chinese numerals, in English words.
+_NUMBER = (
+    r"(?:\d|[一二两三四五六七八九十百千万亿]|\b(?:one|two|three|four|five|six|seven|eight|nine|ten|eleven"
+    r"|twelve|fifteen|twenty|thirty|forty|fifty|sixty|ninety|hundred|thousand|dozen)\b)"
+)
+_STRETCH = (  # of time
+    rf"{_NUMBER}\s*(?:个?工作日|[天日年周秒]|个?月|小时|分钟"
+    r"|(?:working |business |calendar )?(?:day|week|month|year|hour|minute|second)s?\b)"
+)
 _VALUES = {
     term: re.compile(holds, re.IGNORECASE)
     for terms, holds in (
         (
             "比例 比率 占比 比重 百分比 利率 费率 税率 rate ratio percentag proport",
-            r"\d\s*[%％‰]|百分之|千分之|\d percent",
+            rf"\d\s*[%％‰]|百分之|千分之|{_NUMBER} percent",
         ),
-        (
-            "期限 时限 天数 时长 deadlin durat period",
-            r"\d\s*(?:个?工作日|[天日年周]|个月|小时|(?:working |calendar )?(?:day|week|month|year|hour)s?\b)",
-        ),
+        ("期限 时限 天数 时长 deadlin durat period", _STRETCH),
     )
     for term in terms.split()
 }
@@ -278,21 +345,24 @@ _KINDS = tuple(
         (
             r"多少钱|多少(?:万|亿)?元|几(?:块钱|万块)|收费|单价|售价|卖多少|工资多少"
             r"|\bhow much (?:money|does|did|is)\b|\bcost\b",
-            r"\d[\d,.]*\s*(?:万|亿|百万)?元|\d\s*%|(?:RMB|CNY|USD|EUR|GBP|\$|¥|€|£)\s*\d"
+            r"[\d一二两三四五六七八九十百千万亿][\d,.]*\s*(?:万|亿|百万)?[元块]|\d\s*%"
+            r"|元[^\d|:：]{0,10}[|:：]\s*\d"  # a table's column names the unit of its values
+            r"|(?:RMB|CNY|USD|EUR|GBP|\$|¥|€|£)\s*\d"
             r"|\d[\d,.]*\s*(?:million|thousand|yuan|euros?|dollars?|pounds?|percent|RMB|CNY|USD|EUR)",
         ),
         (
             r"几月|几号(?!线|楼)|哪(?:一)?[天日]|\bwh(?:at|ich) (?:date|day)\b",
-            r"\d\s*[月日号]|\d{4}-\d|(?:周|星期)[一二三四五六日天]|\b(?:19|20)\d\d\b|[a-z]day\b",
+            r"[\d一二三四五六七八九十]\s*[月日号]|\d{4}-\d|(?:周|星期)[一二三四五六日天]|\b(?:19|20)\d\d\b|[a-z]day\b",
         ),
         (
             r"什么时候|何时|哪[年月]|\bwhen\b",
-            r"\d\s*[年月日号天]|\d{4}-\d|\b\d+ (?:days|hours|months)|\b(?:19|20)\d\d\b",
+            r"\d\s*[年月日号天]|[一二两三四五六七八九十百](?:[月日号天]|个?工作日|个月)|\d{4}-\d"
+            rf"|{_NUMBER} (?:(?:working|business|calendar) )?(?:days|hours|months)|\b(?:19|20)\d\d\b",
         ),
         (
             r"多少|几[个台条座根名人次米公吨]|多[大长高深宽厚久快重远]"
             r"|\bhow (?:many|much|long|far|deep|wide|often)\b",
-            r"\d|[一二三四五六七八九十百]",
+            _NUMBER,
         ),
     )
 )
@@ -322,13 +392,16 @@ def term_shares(terms: Sequence[str], text: str) -> list[float]:
     return [haystack.share(term) for term in terms]
 
 
-def _told_shares(terms: Sequence[str], text: str) -> list[float]:
-    """Return how much of each term a text has, where a measure is told by a value of its kind: 比例 by 3%."""
+def _told_shares(terms: Sequence[str], text: str, synonyms: Alternatives) -> list[float]:
+    """Return how much of each term a text has, where a measure is told by a value of its kind, 比例 by 3%,
+    and anything by a synonym."""
     shares = term_shares(terms, text)
     for place, term in enumerate(terms):
         holds = _VALUES.get(term)
         if holds is not None and shares[place] < VALUED and holds.search(text):
             shares[place] = VALUED
+        for other in synonyms.get(term, ()) if shares[place] < SYNONYM else ():
+            shares[place] = max(shares[place], SYNONYM * min(term_shares(other, text)))
     return shares
 
 
@@ -346,6 +419,6 @@ def _whole(passage: LocatedPassage) -> str:
     heading = " ".join(
         str(span["location"].get(key, ""))
         for span in passage["spans"]
-        for key in ("sheet", "heading")
+        for key in ("sheet", "heading", "symbol")
     )
     return f"{passage['header']} {passage['document']} {heading}\n{passage['text']}"

@@ -12,13 +12,24 @@ from dataclasses import dataclass
 from operator import mul
 from typing import Any
 
+from agent.answering.code import asks_for, code_block, code_of, is_code
 from agent.answering.evidence import Weights, coverage, term_shares
 from agent.answering.fences import unnumbered
-from agent.answering.types import Citation, Draft, empty_draft, location_at
+from agent.answering.types import Citation, Draft, Source, empty_draft, location_at
+from agent.answering.validity import named, told
 from indexes.text import article_number, content_terms, has_number, language, sentences
 from indexes.types import LocatedPassage, Location
 
-__all__ = ["Quote", "asks_list", "compose", "extract", "outline", "place", "section_path"]
+__all__ = [
+    "Quote",
+    "article_quote",
+    "asks_list",
+    "compose",
+    "extract",
+    "outline",
+    "place",
+    "section_path",
+]
 
 MAX_QUOTES = 3
 LISTED_QUOTES = 5
@@ -26,6 +37,7 @@ SECTION = 0.6  # the share of a list question that a heading must have to answer
 OUTLINE_QUOTES, OUTLINE_SENTENCES, OUTLINE_CHARACTERS = 8, 2, 160
 CLOSE = 0.78  # a further quotation is given from this share of the best one's score on
 WINDOW = 2
+BY_ARTICLE = 0.15  # how much the best sentences count beside what supports the whole passage
 LIST_WINDOW = 8
 QUOTE_CHARACTERS = 320
 _LIST_QUESTION = re.compile(
@@ -46,6 +58,38 @@ class Quote:
     text: str
     location: Location
     score: float
+    related: bool = False  # an article that another quotation refers to
+
+
+def article_quote(passage: LocatedPassage, position: int, article: str) -> Quote | None:
+    """Return an article of a passage as a quotation; None if it does not stand there.
+
+    Args:
+        passage: the passage.
+        position: its place among the passages.
+        article: as locations name it.
+    """
+    for begin, end in _segments(passage):
+        location = location_at(passage, begin)
+        if location.get("article") == article:
+            text = passage["text"][begin:end]
+            found = article_offset(text, article)
+            stop = end if end - begin - found <= QUOTE_CHARACTERS else _stop(text, found) + begin
+            return Quote(
+                position, passage["text"][begin + found : stop].rstrip(), location, 0.0, True
+            )
+    return None
+
+
+def article_offset(text: str, article: str) -> int:
+    """Return where an article begins in the text of its segment, behind headings that stand above it."""
+    return max(text.find(article), 0)
+
+
+def _stop(text: str, start: int) -> int:
+    """Return the end of the last sentence that a quotation from an offset on has room for."""
+    ends = [at + len(one) for at, one in sentences(text[start : start + QUOTE_CHARACTERS])]
+    return start + (ends[-2] if len(ends) > 1 else QUOTE_CHARACTERS)
 
 
 def asks_list(question: str) -> bool:
@@ -105,6 +149,7 @@ def extract(
     """
     terms = list(content_terms(question))
     asked = _Asked(
+        question,
         terms,
         [weights.get(term, 1.0) for term in terms],
         listed=asks_list(question),
@@ -120,8 +165,11 @@ def extract(
         ]
         windows.sort(key=lambda window: -window[0])
         for score, text, offset in windows[: None if asked.listed else 1]:
-            together = round(0.5 * score + 0.5 * backing, 4)
-            quotes.append(Quote(position, text, location_at(passage, offset), together))
+            location = location_at(passage, offset)
+            # an article's words are few, and those of others about the same matter are alike
+            share = BY_ARTICLE if "article" in location else 0.5
+            together = round(share * score + (1 - share) * backing, 4)
+            quotes.append(Quote(position, text, location, together))
     quotes.sort(key=lambda quote: (-quote.score, quote.passage))
     good = [quote for quote in quotes if quote.score >= CLOSE * quotes[0].score] if quotes else []
     return good[: LISTED_QUOTES if asked.listed else MAX_QUOTES]
@@ -131,6 +179,7 @@ def extract(
 class _Asked:
     """What a question asks for: its terms and their weights, a list or an amount, an article."""
 
+    question: str
     terms: Sequence[str]
     weights: Sequence[float]
     listed: bool
@@ -158,11 +207,13 @@ def _best_window(
 ) -> tuple[float, str, int] | None:
     """Return (score, text, offset) of the best run of sentences between two offsets."""
     location = location_at(passage, begin)
+    if is_code(passage["document"], location):
+        return _whole_code(asked, passage, begin, end)
     around = " ".join(
         [passage["header"], passage["document"]]
         + [str(location.get(key, "")) for key in ("sheet", "heading", "article")]
     )
-    heading = str(location.get("heading", "")).strip()
+    names = {str(location.get("heading", "")).strip(), passage["title"].strip()}
     found = [
         _Sentence(
             begin + start,
@@ -171,7 +222,7 @@ def _best_window(
             asked.amount and has_number(text),
         )
         for start, text in sentences(passage["text"][begin:end])
-        if text != heading
+        if text not in names
     ]
     above = term_shares(asked.terms, around)
     size = LIST_WINDOW if asked.listed else WINDOW
@@ -197,7 +248,26 @@ def _best_window(
     if best is None:
         return None
     score, start, stop = best
+    article = location.get("article")
+    if article is not None:  # its exceptions stand beside its rule
+        at = begin + article_offset(passage["text"][begin:end], article)
+        whole_text = passage["text"][at:end].rstrip()
+        if at <= start and len(whole_text) <= QUOTE_CHARACTERS:
+            return score, whole_text, at
     return score, passage["text"][start:stop], start
+
+
+def _whole_code(
+    asked: _Asked, passage: LocatedPassage, begin: int, end: int
+) -> tuple[float, str, int]:
+    """Return (score, text, offset) of code, which is quoted as a whole: half a function says nothing."""
+    location = location_at(passage, begin)
+    offset, text = code_of(passage, begin, end, location)
+    above = f"{passage['header']} {passage['document']} {location.get('symbol', '')}"
+    inside = term_shares(asked.terms, text)
+    whole = map(max, inside, term_shares(asked.terms, above))
+    score = 0.5 * asked.weighted(inside) + 0.5 * asked.weighted(whole)
+    return score + 0.5 * asks_for(asked.question, location), text, offset
 
 
 def _segments(passage: LocatedPassage) -> list[tuple[int, int]]:
@@ -219,10 +289,36 @@ def place(location: Location, words: Mapping[str, Any]) -> str:
         parts.append(words["row"].format(row=location["row"]))
     if "article" in location:
         parts.append(location["article"])
-    elif "heading" in location:
+    elif "heading" in location and "symbol" not in location:
         parts.append(location["heading"])
+    if "symbol" in location:
+        parts.append(location["symbol"])
+    if "lines" in location:
+        first, last = location["lines"]
+        parts.append(words["lines"].format(first=first, last=last))
     separator: str = words["separator"]
     return separator.join(parts)
+
+
+def _where(quote: Quote, passage: LocatedPassage, words: Mapping[str, Any], *, dated: bool) -> str:
+    """Return what stands behind a title: the article, then page and perhaps validity in brackets."""
+    location = quote.location
+    article = location.get("article", "")
+    if article[:1].isdigit():  # 3.2.1 would run into what stands before it
+        article = ""
+    rest: Location = {**location}
+    if article:
+        rest.pop("heading", None)
+        rest.pop("article", None)
+        if not article.startswith("第"):
+            article = f" {article}"
+    said = [place(rest, words), told(passage.get("validity"), words) if dated else ""]
+    separator: str = words["separator"]
+    aside = separator.join(one for one in said if one)
+    if not aside:
+        return article
+    gap = "" if language(words["according_to"]) == "zh" else " "
+    return f"{article}{gap}{words['aside'].format(text=aside)}"
 
 
 def compose(
@@ -239,24 +335,27 @@ def compose(
     citations: list[Citation] = []
     for marker, quote in enumerate(quotes, 1):
         passage = passages[quote.passage]
-        where = place(quote.location, words)
-        if where:
-            where = f"（{where}）" if language(words["according_to"]) == "zh" else f" ({where})"
-        lead = words["according_to" if marker == 1 else "also"]
+        again = any(one["document"] == passage["document"] for one in citations)
+        where = _where(quote, passage, words, dated=not again)
+        lead = words["according_to" if marker == 1 else "related" if quote.related else "also"]
         if marker > 1 and where and passage["document"] == citations[-1]["document"]:
             lead = words["same"]
-        said = lead.format(title=passage["title"], place=where).strip()
-        told = f"{said}\n{quote.text}"
-        lines.append(f"{unnumbered(told)} [{marker}]")
-        citations.append(
-            {
-                "marker": marker,
-                "text": quote.text,
-                "index": passage["index"],
-                "document": passage["document"],
-                "title": passage["title"],
-                "uri": passage["uri"],
-                "location": quote.location,
-            }
+        said = lead.format(title=named(passage["title"], words), place=where).strip()
+        if is_code(passage["document"], quote.location):
+            block = code_block(passage["document"], quote.text)  # whose brackets stay as they are
+            lines.append(f"{unnumbered(said)} [{marker}]\n{block}")
+        else:
+            said = f"{said}\n{quote.text}"
+            lines.append(f"{unnumbered(said)} [{marker}]")
+        source = Source(
+            marker,
+            passage["text"],
+            passage["title"],
+            passage["index"],
+            passage["document"],
+            passage["uri"],
+            passage["location"],
+            passage.get("validity"),
         )
+        citations.append(source.cited(quote.text, quote.location))
     return {**empty_draft(), "text": "\n\n".join(lines), "citations": citations}

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from functools import lru_cache
 
-from agent.answering.shown import visible
+from agent.answering.shown import outside_code, visible
 
 __all__ = ["fenced", "one_line", "plain", "unnumbered"]
 
@@ -57,17 +57,21 @@ def plain(text: str) -> str:
     text = visible(text.encode("utf-8", "replace").decode())
     text = _OPENING.sub("＜", text)
     text = _INSTRUCTION.sub("［", text)
-    text = unnumbered(text)
+    text = _upright(text)
     text = _ROLE.sub(r"\1﹕", text)
     return _REFUSAL.sub(lambda found: found.group().replace("_", "＿"), text)
 
 
 def unnumbered(text: str) -> str:
-    """Return a text in which nothing looks like the marker of a source.
+    """Return a text in which nothing looks like the marker of a source, but for code in code blocks.
 
     Args:
-        text: a quotation or a tool's result.
+        text: a quotation or a tool's result, for people to read.
     """
+    return outside_code(text, _upright)
+
+
+def _upright(text: str) -> str:
     return _MARKER.sub(lambda found: found.group().translate(_UPRIGHT), text)
 
 

@@ -1,11 +1,17 @@
-"""Links and images of a reply: what shows or calls an address that no source has is taken out."""
+"""Links: what of a reply shows or calls an address that no source has, and where a citation opens."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from pathlib import PurePosixPath
+from urllib.parse import quote, urlsplit
 
-__all__ = ["URL", "without_links"]
+from indexes.types import Location
+
+__all__ = ["URL", "opened", "without_links"]
+
+_BEGINNING = 16  # characters of a quotation that find it in a page
 
 URL = re.compile(
     r"(?:(?:https?|ftp|data|javascript|vbscript|file|mailto):|www\.|(?<!:)//(?=[a-z0-9-]+\.)"
@@ -22,6 +28,32 @@ _TAG = re.compile(
 _CUT = re.compile(r"\]\([ \t]*<?([^\s<>()]+)>?\)?")
 _REFERENCE = re.compile(r"^([ ]{0,3}\[[^\[\]]{1,100}\]):[ \t]*<?(\S*[/.]\S*)>?", re.MULTILINE)
 _TRAILING = ".,;:!?'*_)"
+
+
+def opened(uri: str, location: Location, text: str) -> str:
+    """Return an address that opens a document where a quotation stands, as far as viewers can.
+
+    A PDF opens at its page (`#page=7`, RFC 8118); a web page, and an article in a text, at the quotation's
+    first words (`#:~:text=`, https://wicg.github.io/scroll-to-text-fragment). Word files open as a whole.
+
+    Args:
+        uri: the document's.
+        location: the quotation's.
+        text: the quotation.
+    """
+    if not uri or "#" in uri:
+        return uri
+    ending = PurePosixPath(urlsplit(uri).path).suffix.lower()
+    if ending == ".pdf" and "page" in location:
+        return f"{uri}#page={location['page']}"
+    if ending in {".html", ".htm"} or (ending in {".md", ".txt"} and "article" in location):
+        beginning = text.lstrip().split("\n")[0][:_BEGINNING]
+        if beginning.isascii():  # a word must not be cut
+            beginning = " ".join(text.split()[:4])
+        if beginning:
+            shown = quote(beginning.strip(), safe="").replace("-", "%2D")
+            return f"{uri}#:~:text={shown}"
+    return uri
 
 
 def without_links(text: str, allowed: Callable[[str], bool]) -> tuple[str, list[str]]:

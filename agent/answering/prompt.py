@@ -17,7 +17,7 @@ from agent.answering.extract import place
 from agent.answering.fences import fenced, one_line, plain
 from agent.answering.packing import LEAST, pack
 from agent.answering.types import Source
-from agent.answering.validity import told
+from agent.answering.validity import told as told_validity
 from agent.models import Message
 from indexes.text import whole
 from indexes.types import LocatedPassage
@@ -146,7 +146,7 @@ def shown_source(source: Source, language: Language) -> str:
     words = texts("messages", language)
     where = one_line(place(source.location, words))
     head = f"[{source.number}] {title} {where}".rstrip()
-    validity = one_line(told(source.validity, words, always=True))
+    validity = one_line(told_validity(source.validity, words, always=True))
     if validity:
         head = f"{head} {words['aside'].format(text=validity)}"
     return fenced("source", f"{head}\n{plain(source.text)}", id=source.number)

@@ -6,8 +6,9 @@ Replies of models, quotations and results of tools all pass here before they are
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 
-__all__ = ["escaped", "harmless", "visible"]
+__all__ = ["Pieces", "escaped", "harmless", "outside_code", "visible"]
 
 _BREAK = re.compile("\r\n?|[\x0b\x0c\x1c-\x1e\x85\u2028\u2029]")
 # What is not seen can only mislead: controls, zero widths, directions, tags, variation selectors.
@@ -27,6 +28,8 @@ _MARKUP = re.compile(
     re.IGNORECASE,
 )
 _IMAGE = re.compile(r"!(?=\[[^\[\]]{0,300}\]\s?[(\[:])|(?<!\w)!(?=\[)")
+_FENCE = re.compile("`{3,}|~{3,}")
+FENCES = 100  # in a text; one with more is no answer, and would take long to read
 
 
 def visible(text: str) -> str:
@@ -41,12 +44,82 @@ def visible(text: str) -> str:
 def harmless(text: str) -> str:
     """Return a text that does nothing where it is shown, be that a terminal, Markdown or HTML.
 
-    `<script>` becomes `＜script>`, and an image a link to it.
+    `<script>` becomes `＜script>`, and an image a link to it. In a code block both stay: there Markdown
+    shows them to the letter.
 
     Args:
-        text: for people to read; whole, or in pieces of at least a sentence.
+        text: for people to read; whole, or a piece of at least a sentence, which is outside of code.
     """
-    return _IMAGE.sub("", _MARKUP.sub("＜", visible(text)))
+    return Pieces().next(text)
+
+
+class Pieces:
+    """Makes the pieces of a text harmless as they come, and knows which of them are in a code block."""
+
+    def __init__(self) -> None:
+        self._before = ""
+        self._inside = False
+
+    def next(self, text: str) -> str:
+        """Return a further piece as it may be shown.
+
+        Args:
+            text: at least a sentence, in a code block a line.
+        """
+        text = visible(text)
+        if _FENCE.search(self._before[-2:] + text):
+            text, self._inside = _changed(self._before, text, _inactive)
+        elif not self._inside:
+            text = _inactive(text)
+        self._before += text
+        return text
+
+
+def outside_code(text: str, change: Callable[[str], str]) -> str:
+    """Return a text that is changed but for the lines in its Markdown code blocks.
+
+    Args:
+        text: Markdown.
+        change: returns a stretch as it should be.
+    """
+    return _changed("", text, change)[0] if _FENCE.search(text) else change(text)
+
+
+def _inactive(text: str) -> str:
+    return _IMAGE.sub("", _MARKUP.sub("＜", text))
+
+
+def _changed(before: str, text: str, change: Callable[[str], str]) -> tuple[str, bool]:
+    """Return a piece that is changed outside of code, and whether the code goes on behind it."""
+    whole, at, out = before + text, len(before), ""
+    blocks = _code(f"{whole}\n.")  # a block that goes on has the further line, too
+    for start, end in blocks:
+        if end > at:
+            out += (change(whole[at:start]) if start > at else "") + whole[max(at, start) : end]
+            at = end
+    rest = whole[at:]
+    return out + (change(rest) if rest else ""), bool(blocks) and blocks[-1][1] > len(whole)
+
+
+def _code(text: str) -> list[tuple[int, int]]:
+    """Return where the lines in code blocks begin and end, with the fence behind them.
+
+    Where a fence stands that begins or ends no block of its own, in a list or in HTML say, programs
+    read Markdown differently: there no line counts as code.
+    """
+    from markdown_it import MarkdownIt
+
+    if len(_FENCE.findall(text)) > FENCES:
+        return []
+    starts = [0, *(found.end() for found in re.finditer("\n", text))]
+    blocks, rest, known = list[tuple[int, int]](), "", 0
+    for token in MarkdownIt("commonmark").disable("inline").parse(text):
+        if token.type == "fence" and token.level == 0 and token.map is not None:
+            first, last = token.map
+            end = starts[last] if last < len(starts) else len(text)
+            blocks.append((starts[first + 1] if first + 1 < len(starts) else len(text), end))
+            rest, known = rest + text[known : starts[first]], end
+    return [] if _FENCE.search(rest + text[known:]) else blocks
 
 
 def escaped(json: str) -> str:

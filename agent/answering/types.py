@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NotRequired
 
 from typing_extensions import TypedDict  # pydantic needs it before Python 3.12
 
-from indexes.types import LocatedPassage, Location, Span
+from agent.answering.links import opened
+from indexes.types import LocatedPassage, Location, Span, Validity
 
 __all__ = ["Citation", "Draft", "Source", "empty_draft", "location_at"]
 
 
 class Citation(TypedDict):
-    """What a marker [n] stands for: the quoted text and where it is."""
+    """What a marker [n] stands for: the quoted text and where it is.
+
+    `uri` opens the document at the quotation where its format allows that; `validity` is there if the
+    document says when it holds.
+    """
 
     marker: int
     text: str
@@ -21,6 +27,7 @@ class Citation(TypedDict):
     title: str
     uri: str
     location: Location
+    validity: NotRequired[Validity]
 
 
 @dataclass(frozen=True)
@@ -28,6 +35,7 @@ class Source:
     """Something an answer may cite as [number]: a passage, or a tool's result.
 
     A tool's result has no index; its `document` is "tool:<name>" and its `title` the tool's name.
+    `validity` is None where the document does not say when it holds.
     """
 
     number: int
@@ -37,18 +45,23 @@ class Source:
     document: str
     uri: str
     location: Location
+    validity: Validity | None = None
 
     def cited(self, text: str, location: Location | None = None) -> Citation:
         """Return the citation of a stretch of its text."""
-        return {
+        place = self.location if location is None else location
+        citation: Citation = {
             "marker": self.number,
             "text": text,
             "index": self.index,
             "document": self.document,
             "title": self.title,
-            "uri": self.uri,
-            "location": self.location if location is None else location,
+            "uri": opened(self.uri, place, text),
+            "location": place,
         }
+        if self.validity is not None:
+            citation["validity"] = self.validity
+        return citation
 
 
 class Draft(TypedDict):

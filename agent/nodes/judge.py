@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import zip_longest
 from statistics import fmean
 from typing import Any
@@ -15,8 +16,11 @@ from agent import observability
 from agent.answering import (
     ENOUGH,
     ENOUGH_WHEN_LOST,
+    Alternatives,
+    Evidence,
     ask_judge,
     asks_list,
+    extract,
     is_about,
     section_path,
     sources_of,
@@ -26,12 +30,14 @@ from agent.context import Context
 from agent.errors import ModelError
 from agent.nodes.budget import Budget
 from agent.nodes.common import say
+from agent.nodes.related import related_articles, search_lapsed
 from agent.observability import STAGE_FAILED
-from agent.state import Part, PartJudgement, State
+from agent.state import Part, PartJudgement, Related, State
 from indexes import Principal, Registry, public_passage
 from indexes.fusion import merge_by_rank
 from indexes.text import NAMED, content_terms
 from indexes.types import LocatedPassage
+from indexes.validity import Asked, asked_days
 
 __all__ = ["judge"]
 
@@ -39,6 +45,8 @@ RAREST = 7.0  # the rarity of a name that no visible chunk has
 UNUSUAL = 3.5  # the most that another such word weighs: people do not use the documents' words
 TELLING = 3.5  # a date, article or number in a question always matters, however common it is
 MOST_PASSAGES = 10
+LAPSED = 0.1  # how much better what does not hold must answer than what does
+RELATED = 0.8  # what an article is worth that the best one refers to
 BORDERLINE = 0.25  # from here on a chat model is asked whether the passages answer
 
 
@@ -61,6 +69,7 @@ async def judge(state: State, runtime: Runtime[Context]) -> dict[str, Any]:
             "section": one.section,
             "missing": one.missing,
             "weights": one.weights,
+            "related": one.related,
         }
         for one, order in zip(judged, orders, strict=True)
     ]
@@ -93,6 +102,7 @@ class _Weighed:
     section: int
     missing: list[str]
     weights: dict[str, float]
+    related: list[Related]
 
 
 async def _weigh(position: int, state: State, context: Context) -> _Weighed:
@@ -106,7 +116,15 @@ async def _weigh(position: int, state: State, context: Context) -> _Weighed:
     names = [one["index"] for one in found]
     weights = await _weights(context.resources.registry, names, terms, context.principal)
     enough = ENOUGH_WHEN_LOST if part["lost"] else ENOUGH
-    evidence = weigh(part["query"], merged, weights, prior=part["prior"], enough=enough)
+    asked = asked_days(part["query"], today=context.resources.today())
+    synonyms = _synonyms(part["query"], names, context.resources.registry)
+    evidence = _evidence(part, asked, merged, weights, enough, synonyms)
+    if not evidence.sufficient or evidence.missing:
+        lapsed = await search_lapsed(part["query"], asked, names, context)
+        other = _evidence(part, asked, lapsed, weights, enough, synonyms)
+        fuller = not evidence.sufficient or set(other.missing) < set(evidence.missing)
+        if other.sufficient and fuller and other.score > evidence.score + LAPSED:
+            merged, evidence = lapsed, other
     ordered = [merged[position] for position in evidence.order]
     support = list(evidence.support)
     section: list[LocatedPassage] = []
@@ -119,6 +137,16 @@ async def _weigh(position: int, state: State, context: Context) -> _Weighed:
         ]
         ordered = [*section, *(passage for passage, _ in rest)]
         support = [support[0]] * len(section) + [backing for _, backing in rest]
+    related: list[Related] = []
+    if evidence.sufficient and not section:
+        quotes = extract(asked.text, ordered, support, weights)
+        for passage, article in await related_articles(quotes, ordered, asked, context):
+            known = [one["chunk_id"] for one in ordered]
+            if passage["chunk_id"] not in known:
+                known.append(passage["chunk_id"])
+                ordered.append(passage)
+                support.append(round(RELATED * support[0], 4))
+            related.append({"rank": known.index(passage["chunk_id"]), "article": article})
     return _Weighed(
         part["question"],
         ordered,
@@ -128,7 +156,49 @@ async def _weigh(position: int, state: State, context: Context) -> _Weighed:
         len(section),
         list(evidence.missing),
         weights,
+        related,
     )
+
+
+def _evidence(
+    part: Part,
+    asked: Asked,
+    passages: Sequence[LocatedPassage],
+    weights: dict[str, float],
+    enough: float,
+    synonyms: Alternatives,
+) -> Evidence:
+    """Judge passages; of a document that says when it holds, the days asked about are no words to find."""
+    judged = partial(weigh, prior=part["prior"], enough=enough, synonyms=synonyms)
+    whole = judged(part["query"], passages, weights)
+    if asked.text == part["query"] or not any("validity" in one for one in passages):
+        return whole
+    free = judged(asked.text, passages, weights)
+    scores = [0.0] * len(passages)
+    for evidence, dated in ((whole, False), (free, True)):
+        for place, score in zip(evidence.order, evidence.support, strict=True):
+            if ("validity" in passages[place]) == dated:
+                scores[place] = score
+    order = sorted(range(len(passages)), key=lambda i: (-round(scores[i], 2), i))
+    best = scores[order[0]]
+    return Evidence(
+        best >= enough,
+        best,
+        free.missing,
+        tuple(order),
+        tuple(scores[place] for place in order),
+    )
+
+
+def _synonyms(question: str, names: Sequence[str], registry: Registry) -> Alternatives:
+    """Return the other words that indexes have for terms of a question."""
+    found: dict[str, list[list[str]]] = {}
+    for name in dict.fromkeys(names):
+        for phrase, others in registry.synonyms(name).named(question):
+            known = [terms for one in others if (terms := list(content_terms(one)))]
+            for term in content_terms(phrase):
+                found.setdefault(term, []).extend(known)
+    return found
 
 
 async def _borderline(found: _Weighed, state: State, budget: Budget, context: Context) -> _Weighed:

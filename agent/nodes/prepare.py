@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import time
 import uuid
-from typing import Any
+from typing import Any, Literal
 
 from langgraph.runtime import Runtime
 from langgraph.types import Overwrite
@@ -29,14 +29,15 @@ _CHOICE = re.compile(
     r"(?:选|要|就)?第?([一二三四五六七八九十\d]{1,3})个?吧?|(?:the )?(first|second|third|fourth|fifth)(?: one)?|(?:option |number |no\. ?|#)?(\d{1,2})",
     re.IGNORECASE,
 )
+_CODE = re.compile(r"(?<![A-Za-z\d])[A-Za-z]*[-_.#/]?\d[A-Za-z\d]*(?:[-_.#/][A-Za-z\d]+)*")
 _ORDINALS = {"first": 1, "second": 2, "third": 3, "fourth": 4, "fifth": 5}
 
 
 async def prepare(state: State, runtime: Runtime[Context]) -> dict[str, Any]:
     """Reset what belongs to one turn and make the question stand alone."""
     resources = runtime.context.resources
+    await resources.fresh()
     asked = checked(_last_question(state["messages"]), resources.settings.limits)
-    letters = bool(content_terms(asked)) or any(char.isalpha() for char in asked)
     previous = state.get("previous")
     found = _stand_alone(asked, previous, resources)
     deadline = time.time() + resources.settings.limits.seconds
@@ -47,7 +48,7 @@ async def prepare(state: State, runtime: Runtime[Context]) -> dict[str, Any]:
         "question": found.text,
         "topic": found.topic,
         "alternative": found.alternative,
-        "language": language(asked) if letters else resources.settings.project.language,
+        "language": _language(asked, found.text) or resources.settings.project.language,
         "turn": uuid.uuid4().hex,
         "deadline": deadline,
         "found": Overwrite([]),
@@ -66,6 +67,12 @@ async def prepare(state: State, runtime: Runtime[Context]) -> dict[str, Any]:
         "limit": None,
         "usage": budget.usage,
     }
+
+
+def _language(asked: str, whole: str) -> Literal["zh", "en"] | None:
+    """Return the language of what was asked, else of it in full; codes and numbers are of none."""
+    texts = (_CODE.sub(" ", text) for text in (asked, whole))
+    return next((language(text) for text in texts if any(map(str.isalpha, text))), None)
 
 
 def checked(question: str, limits: Limits) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -17,6 +17,7 @@ from agent.answering import (
     Quote,
     Source,
     answer_prompt,
+    article_quote,
     compose,
     empty_draft,
     extract,
@@ -26,6 +27,9 @@ from agent.answering import (
     sources_of,
     unnumbered,
 )
+from agent.answering.differing import differences, differing_note
+from agent.answering.links import opened
+from agent.answering.validity import lapsed_documents, lapsed_note, with_validity
 from agent.context import Context
 from agent.errors import LimitError, ModelError
 from agent.nodes.budget import Budget
@@ -41,9 +45,10 @@ from agent.nodes.common import (
 )
 from agent.nodes.remember import recent
 from agent.observability import STAGE_FAILED
-from agent.state import Judgement, State, Usage
+from agent.state import Judgement, PartJudgement, State, Usage
 from agent.tools import Tool, ToolCall, failed
-from prompts import texts
+from indexes.types import LocatedPassage
+from indexes.validity import asked_days
 
 if TYPE_CHECKING:
     from agent.answering.generate import Reply
@@ -71,9 +76,13 @@ def _local(
     """Write the answer without a model: quotations, and what tools returned."""
     texts = words(state)
     parts = [_told(call, texts) for call in state["tool_calls"]]
-    quotes = _quotes(state)
+    quotes = _quotes(state, runtime)
     draft = compose(quotes, state["passages"], texts)
+    warning = lapsed_note(draft["citations"], texts)
+    parts += [warning] if warning else []
     parts += [draft["text"]] if quotes else []
+    differ = _differing(quotes, {place: place + 1 for place in range(len(quotes))}, state, runtime)
+    parts += [differ] if differ else []
     if not parts:
         parts = [texts["rejected"]]
     elif state["route"]["action"] == "search":
@@ -101,8 +110,21 @@ def _told(call: ToolCall, texts: Mapping[str, Any]) -> str:
     return f"{texts['rejected']} {said}".strip() if rejected and said != texts["rejected"] else said
 
 
-def _quotes(state: State) -> list[Quote]:
-    """Return the stretches that answer each part, as quotations from the turn's passages."""
+def _differing(
+    quotes: Sequence[Quote], markers: Mapping[int, int], state: State, runtime: Runtime[Context]
+) -> str:
+    """Return a note of what regulations in force say differently, if they do."""
+    question = asked_days(state["question"], today=runtime.context.resources.today()).text
+    found = differences(question, quotes, state["passages"])
+    return differing_note(found, quotes, state["passages"], markers, words(state))
+
+
+def _quotes(state: State, runtime: Runtime[Context]) -> list[Quote]:
+    """Return the stretches that answer each part, as quotations from the turn's passages.
+
+    What the best of them refer to comes after them.
+    """
+    today = runtime.context.resources.today()
     judgement, passages = state["judgement"], state["passages"]
     best: dict[int, int] = {}
     for position, (part, judged) in enumerate(
@@ -121,11 +143,26 @@ def _quotes(state: State) -> list[Quote]:
             found = outline(ordered[: judged["section"]])
         else:
             query = state["parts"][position]["query"]
+            if any("validity" in passage for passage in ordered):
+                query = asked_days(query, today=today).text
             found = extract(query, ordered, judged["support"], judged["weights"])
-        for quote in found[: MOST_OF_A_PART if len(best) > 1 else None]:
+        found = found[: MOST_OF_A_PART if len(best) > 1 else None]
+        for quote in [*found, *_related(found, judged, passages)]:
             place = judged["order"][quote.passage]
             quotes.setdefault((place, quote.text), replace(quote, passage=place))
     return list(quotes.values())
+
+
+def _related(
+    found: Sequence[Quote], judged: PartJudgement, passages: Sequence[LocatedPassage]
+) -> list[Quote]:
+    """Return the articles that a part's quotations refer to, as far as they are not quoted."""
+    out: list[Quote] = []
+    for one in judged.get("related", []):
+        quote = article_quote(passages[judged["order"][one["rank"]]], one["rank"], one["article"])
+        if quote is not None and not any(quote.text in known.text for known in found):
+            out.append(quote)
+    return out
 
 
 async def _generated(state: State, runtime: Runtime[Context]) -> dict[str, Any] | None:
@@ -151,8 +188,9 @@ async def _generated(state: State, runtime: Runtime[Context]) -> dict[str, Any] 
     if plans:
         return {"plans": plans, "outcome": "act", "draft": empty_draft(), "usage": budget.usage}
     if reply.draft is not None:
+        draft = _located(reply.draft, state)
         return {
-            "draft": _located(reply.draft, state),
+            "draft": _noted(draft, state, runtime, out),
             "outcome": state["route"]["action"],
             "usage": budget.usage,
         }
@@ -208,7 +246,7 @@ async def _asked(
     return await generate(
         partial(budget.ask, model),
         prompt,
-        Verifier(prompt.sources, state["question"]),
+        Verifier(with_validity(prompt.sources, words(state)), state["question"]),
         out,
         unsupported=settings.answer.unsupported,
         flag=words(state)["unsupported_flag"],
@@ -239,9 +277,43 @@ def _located(draft: Draft, state: State) -> Draft:
         if citation["index"]:
             passage = state["passages"][citation["marker"] - 1]
             offset = max(passage["text"].find(citation["text"]), 0)
-            citation = {**citation, "location": location_at(passage, offset)}
+            location = location_at(passage, offset)
+            uri = opened(passage["uri"], location, citation["text"])
+            citation = {**citation, "location": location, "uri": uri}
         citations.append(citation)
     return {**draft, "citations": citations}
+
+
+def _noted(draft: Draft, state: State, runtime: Runtime[Context], out: _Out) -> Draft:
+    """Return a draft that says what its writer may have left out.
+
+    That is: which cited documents do not hold on the days asked about, and where those that do differ.
+    """
+    texts, passages = words(state), state["passages"]
+    cited = list(draft["citations"])
+    notes = []
+    lapsed = lapsed_documents(cited, texts)
+    if lapsed:
+        listed = texts["list_separator"].join(lapsed)
+        notes.append(texts["lapsed_cited"].format(documents=listed))
+    used = {passages[one["marker"] - 1]["document"] for one in cited if one["index"]}
+    quotes = [one for one in _quotes(state, runtime) if not one.related]
+    if used & {passages[one.passage]["document"] for one in quotes}:
+        markers = {place: quote.passage + 1 for place, quote in enumerate(quotes)}
+        differ = _differing(quotes, markers, state, runtime)
+        if differ:
+            notes.append(differ)
+            sources = sources_of(passages)
+            known = {one["marker"] for one in cited}
+            cited += [
+                sources[quote.passage].cited(quote.text, quote.location)
+                for quote in quotes
+                if quote.passage + 1 not in known and f"[{quote.passage + 1}]" in differ
+            ]
+    if not notes:
+        return draft
+    added = out.token("\n\n" + "\n".join(notes))
+    return {**draft, "text": f"{draft['text']}{added}", "citations": cited}
 
 
 def _refuted(state: State) -> Judgement:
@@ -276,9 +348,9 @@ async def _reply(state: State, runtime: Runtime[Context]) -> dict[str, Any]:
     project = context.resources.settings.project
     messages = words(state)
     if state["talk"] is not None:
-        kind = next(one for one in texts("smalltalk", "kind") if one["name"] == state["talk"])
         persona = project.persona or project.name
-        text = kind[state["language"]].format(persona=persona, covered=covered(state, context))
+        reply = context.resources.prompts.small_talk(state["talk"], state["language"])
+        text = reply.format(persona=persona, covered=covered(state, context))
         return _said(state, runtime, text, "answer")
     model = context.resources.models.get("answerer")
     if context.resources.settings.routing.outside == "model" and model is not None:

@@ -9,18 +9,23 @@ from langgraph.runtime import Runtime
 from agent import observability
 from agent.context import Context
 from agent.state import Found, SearchTask
+from indexes.validity import asked_days
 
 __all__ = ["search"]
 
 
 async def search(task: SearchTask, runtime: Runtime[Context]) -> dict[str, Any]:
-    """Search one index."""
+    """Search one index for what holds on the days asked about."""
     context = runtime.context
     index = context.resources.registry.index(task["index"])
-    passages = await index.search(task["question"], principal=context.principal)
+    today = context.resources.today()
+    asked = asked_days(task["question"], today=today)
+    passages = await index.search(task["question"], principal=context.principal, asked=asked)
     observability.note({"waypost.index": task["index"], "waypost.passages": len(passages)})
     for passage in passages:
         passage["context"] = []  # nothing after this reads it, and every checkpoint would keep it
+        if "validity" in passage:
+            passage["validity"] = asked.judged(passage["validity"], today=today)
     found: Found = {
         "part": task["part"],
         "index": task["index"],
