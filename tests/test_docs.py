@@ -33,19 +33,22 @@ from indexes.settings import (
     Views,
     Weights,
 )
+from tests.agent.tiny import write_tiny_project
 
 ROOT = Path(__file__).parent.parent
 READMES = [ROOT / "README.md", ROOT / "docs" / "README.zh.md"]
+EXAMPLES = sorted((ROOT / "examples").glob("*/README.md"))
 RETRIEVAL = ROOT / "docs" / "retrieval.md"
 DOCUMENTS = ROOT / "docs" / "documents.md"
 ROUTING = ROOT / "docs" / "routing.md"
 TOOLS = ROOT / "docs" / "tools.md"
+TRACES = ROOT / "docs" / "traces.md"
 PYTHON = ROOT / "docs" / "python.md"
 MODELS = ROOT / "docs" / "models.md"
 SECURITY = ROOT / "docs" / "security.md"
 SERVER = ROOT / "docs" / "server.md"
 PRODUCTION = ROOT / "docs" / "production.md"
-GUIDES = [RETRIEVAL, DOCUMENTS, ROUTING, TOOLS, MODELS, SECURITY, SERVER, PRODUCTION]
+GUIDES = [RETRIEVAL, DOCUMENTS, ROUTING, TOOLS, TRACES, MODELS, SECURITY, SERVER, PRODUCTION]
 NEEDS_SERVER = ("docker run", "waypost store copy")
 NOT_RUN = (
     "python3 -m venv",
@@ -114,6 +117,17 @@ def test_commands(readme: Path, folder: Path) -> None:
     assert len(found) >= 8
     for words in found:
         assert run([*WAYPOST, *words], folder).strip(), words
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("readme", EXAMPLES, ids=lambda path: path.parent.name)
+def test_commands_of_an_example(readme: Path, tmp_path: Path) -> None:
+    """Every waypost command of an example's README succeeds and prints something, in a new folder."""
+    found = [words for block in blocks(readme, "bash") for words in commands(block)]
+    assert len(found) >= 5
+    for words in found:
+        typed = "/help\n" if words[0] == "chat" else ""
+        assert run([*WAYPOST, *words], tmp_path, typed).strip(), words
 
 
 @pytest.mark.slow
@@ -214,6 +228,20 @@ def test_routing(folder: Path) -> None:
     [example] = [block for block in blocks(ROUTING, "text") if block.startswith("打印机")]
     shown = printed[f"route --project office {shlex.quote(example.splitlines()[0])}"]
     assert decisions(shown) == decisions(example)
+
+
+@pytest.mark.slow
+def test_traces(tmp_path: Path) -> None:
+    """The guide to traces works on a project that keeps them: feedback, export, erasing, reading."""
+    project = write_tiny_project(tmp_path / "office")
+    with (project / "waypost.toml").open("a", encoding="utf-8") as file:
+        file.write("\n[traces]\nkeep = true\n")
+    printed, snippets = follow(TRACES, tmp_path)
+    assert snippets == 2
+    assert "1" in printed["traces stats --project office"]
+    [kept] = (tmp_path / "traces.jsonl").read_text(encoding="utf-8").splitlines()
+    assert json.loads(kept)["feedback"]["note"] == "对"
+    assert '"li"' not in kept
 
 
 @pytest.mark.slow

@@ -20,7 +20,11 @@ def init(
     directory: Annotated[Path, typer.Argument(help="The folder to make.")],
     template: Annotated[
         str,
-        typer.Option("--template", "-t", help="What to start from: basic or urban_construction."),
+        typer.Option(
+            "--template",
+            "-t",
+            help="What to start from: basic, code_assistant, customer_service, regulations or urban_construction.",
+        ),
     ] = "basic",
     as_json: Json = False,
 ) -> None:

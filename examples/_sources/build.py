@@ -1,10 +1,10 @@
-"""Build the PDF and DOCX files of the example document collection from Markdown.
+"""Build the PDF, DOCX and HTML files of the examples' documents from Markdown.
 
-Every ``_sources/urban_construction/<index>/<stem>.md`` whose front matter names a
-``format`` becomes ``urban_construction/docs/<index>/<stem>.<format>``.  The output is
-deterministic: building twice gives the same bytes.
+Every ``_sources/<project>/<folders>/<stem>.md`` whose front matter names a ``format`` (pdf, docx or
+html) becomes ``<project>/docs/<folders>/<stem>.<format>``.  The output is deterministic: building
+twice gives the same bytes.
 
-Usage: ``python examples/_sources/build.py [STEM ...]`` (no stems: build everything).
+Usage: ``python examples/_sources/build.py [PROJECT [STEM ...]]`` (no project: all; no stems: all).
 """
 
 from __future__ import annotations
@@ -14,8 +14,9 @@ import datetime as dt
 import io
 import sys
 import zipfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from html import escape
 from pathlib import Path
 from typing import Any, Literal
 
@@ -34,9 +35,9 @@ from reportlab.pdfbase import pdfmetrics
 from reportlab.pdfbase.cidfonts import UnicodeCIDFont
 from reportlab.platypus import Flowable, PageBreak, SimpleDocTemplate, Spacer, Table, TableStyle
 
-SOURCES = Path(__file__).resolve().parent / "urban_construction"
-OUTPUT = Path(__file__).resolve().parent.parent / "urban_construction" / "docs"
-INDEXES = ("environment", "construction", "cases")
+SOURCES = Path(__file__).resolve().parent
+EXAMPLES = SOURCES.parent
+AUTHOR = "临江城投集团"  # of documents whose front matter names none
 
 CJK_FONT = "STSong-Light"
 LATIN_FONT = "Helvetica"
@@ -52,6 +53,7 @@ NO_LINE_END = set("（《「『【“‘([")
 PAGE_BREAK = "<!-- pagebreak -->"
 FIXED_ZIP_TIME = (2020, 1, 1, 0, 0, 0)
 
+Format = Literal["pdf", "docx", "html"]
 Run = tuple[str, bool]
 """A piece of text and whether it is bold."""
 
@@ -62,10 +64,11 @@ class Source:
 
     path: Path
     title: str
-    format: Literal["pdf", "docx"]
+    format: Format
     header: str
     number: str
     date: str
+    author: str
     body: str
 
     @property
@@ -76,7 +79,9 @@ class Source:
     @property
     def target(self) -> Path:
         """Return the path of the built file."""
-        return OUTPUT / self.path.parent.name / f"{self.path.stem}.{self.format}"
+        project, *folders = self.path.parent.relative_to(SOURCES).parts
+        name = f"{self.path.stem}.{self.format}"
+        return EXAMPLES.joinpath(project, "docs", *folders, name)
 
     @property
     def cover_lines(self) -> list[str]:
@@ -105,16 +110,17 @@ def read_source(path: Path) -> Source | None:
         return None
     front, _, body = text[4:].partition("\n---\n")
     meta: dict[str, Any] = yaml.safe_load(front) or {}
-    built_format = str(meta.get("format", ""))
-    if built_format not in ("pdf", "docx"):
+    built_format: Format | None = meta.get("format")
+    if built_format is None or built_format not in BUILDERS:
         return None
     return Source(
         path=path,
         title=str(meta["title"]),
-        format="pdf" if built_format == "pdf" else "docx",
+        format=built_format,
         header=str(meta.get("header") or ""),
         number=str(meta.get("number") or ""),
         date=str(meta.get("date") or ""),
+        author=str(meta.get("author") or AUTHOR),
         body=body,
     )
 
@@ -426,7 +432,7 @@ def build_pdf(source: Source) -> bytes:
         topMargin=MARGIN,
         bottomMargin=2.2 * cm,
         title=source.title,
-        author="临江城投集团",
+        author=source.author,
         invariant=1,
     )
     document.build(story, onFirstPage=decorate, onLaterPages=decorate)
@@ -516,7 +522,7 @@ def build_docx(source: Source) -> bytes:
 
     properties = document.core_properties
     properties.title = source.title
-    properties.author = properties.last_modified_by = "临江城投集团"
+    properties.author = properties.last_modified_by = source.author
     properties.comments = ""
     properties.created = properties.modified = dt.datetime(2020, 1, 1)
     buffer = io.BytesIO()
@@ -537,16 +543,46 @@ def _fixed_zip(data: bytes) -> bytes:
     return buffer.getvalue()
 
 
+def build_html(source: Source) -> bytes:
+    """Return the source as a web page, with its date and author as metadata."""
+    metas = {"author": source.author, "date": source.date}
+    lines = [
+        "<!DOCTYPE html>",
+        f'<html lang="{"en" if source.english else "zh"}">',
+        '<head><meta charset="utf-8">',
+        f"<title>{escape(source.title)}</title>",
+        *(f'<meta name="{name}" content="{escape(text)}">' for name, text in metas.items() if text),
+        "</head>",
+        "<body>",
+        *([f"<header>{escape(source.header)}</header>"] if source.header else []),
+        f"<h1>{escape(source.title)}</h1>",
+        *(f"<p>{escape(line)}</p>" for line in source.cover_lines),
+        MarkdownIt("commonmark").enable("table").render(source.body).rstrip(),
+        "</body>",
+        "</html>",
+    ]
+    return "\n".join([*lines, ""]).encode()
+
+
+BUILDERS: Mapping[Format, Callable[[Source], bytes]] = {
+    "pdf": build_pdf,
+    "docx": build_docx,
+    "html": build_html,
+}
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Build the named sources, or all of them."""
-    parser = argparse.ArgumentParser(description="Build the example PDF and DOCX files.")
+    """Build the named sources of a project, or all of it, or all projects."""
+    parser = argparse.ArgumentParser(description="Build the examples' PDF, DOCX and HTML files.")
+    parser.add_argument("project", nargs="?", default="", help="such as urban_construction")
     parser.add_argument("stems", nargs="*", help="build only the sources with these stems")
-    wanted = set(parser.parse_args(arguments).stems)
+    given = parser.parse_args(arguments)
+    wanted = set(given.stems)
     pdfmetrics.registerFont(UnicodeCIDFont(CJK_FONT))
-    paths = sorted(path for index in INDEXES for path in (SOURCES / index).glob("*.md"))
+    paths = sorted((SOURCES / given.project).rglob("*.md"))
     missing = wanted - {path.stem for path in paths}
-    if missing:
-        print(f"no such source: {', '.join(sorted(missing))}", file=sys.stderr)
+    if missing or not paths:
+        print(f"no such source: {', '.join(sorted(missing)) or given.project}", file=sys.stderr)
         return 1
     for path in paths:
         if wanted and path.stem not in wanted:
@@ -555,11 +591,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if source is None:
             continue
         source.target.parent.mkdir(parents=True, exist_ok=True)
-        build = build_pdf if source.format == "pdf" else build_docx
-        source.target.write_bytes(build(source))
-        print(source.target.relative_to(OUTPUT))
+        source.target.write_bytes(BUILDERS[source.format](source))
+        print(source.target.relative_to(EXAMPLES))
     return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    raise SystemExit(main())
