@@ -619,6 +619,7 @@ def leave(at: Terminal) -> None:
     assert at.ended() == 0
 
 
+@pytest.mark.slow
 def test_in_a_terminal_of_60_columns(project: Path) -> None:
     """A person types, completes, pastes, goes back in history, opens a source, and leaves."""
     with opened(project, columns=60) as at:
@@ -654,6 +655,7 @@ def test_in_a_terminal_of_60_columns(project: Path) -> None:
         assert max(map(cell_len, at.rows)) <= 60
 
 
+@pytest.mark.slow
 def test_killed_at_an_approval(project: Path) -> None:
     """A call that waits when the chat is killed is offered again, and runs once."""
     before = len(runs(project))
@@ -678,6 +680,7 @@ def test_killed_at_an_approval(project: Path) -> None:
     assert [run["count"] for run in runs(project)[before:]] == [8]
 
 
+@pytest.mark.slow
 def test_interrupting_an_answer(project: Path) -> None:
     """Ctrl-C stops the answer and not the chat, as often as it is pressed; then it goes on."""
     before = len(runs(project))

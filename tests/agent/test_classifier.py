@@ -174,6 +174,7 @@ async def test_reopened_without_fitting(tmp_path: Path) -> None:
     assert (await again.score(asked)).probabilities == pytest.approx(expected, abs=1e-6)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("many", [1_000, 50], ids=["kernel ridge", "sub-topics"])
 async def test_hidden_targets_change_nothing(monkeypatch: pytest.MonkeyPatch, many: int) -> None:
     """Who may not see a target gets the probabilities of a project that does not have it."""

@@ -176,6 +176,7 @@ def test_doctor_on_a_good_project(project: Path) -> None:
     assert "2 chunks" in checks[-1]["detail"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("edit", "name", "detail"),
     [
@@ -243,6 +244,7 @@ def mistaken(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("mistake", MISTAKES)
 def test_mistakes(
     project: Path, mistaken: Path, monkeypatch: pytest.MonkeyPatch, mistake: str
@@ -265,6 +267,7 @@ def test_mistakes(
         assert [said for said in says if said not in f"{error['message']} {error['fix']}"] == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("command", [["ask", "Hi"], ["documents"]])
 async def test_store_in_use(tmp_path: Path, command: list[str]) -> None:
     """A store that another process keeps to itself is a failure that may pass, not a mistake."""
@@ -310,6 +313,7 @@ def test_nothing_is_written_where_it_should_not(project: Path) -> None:
     assert found <= {".waypost", "docs", "tools.py", "waypost.toml", "runs.jsonl"}
 
 
+@pytest.mark.slow
 def test_a_terminal_is_not_steered_by_documents(tmp_path: Path, tiny: Waypost) -> None:
     """Signs that a terminal obeys, in a document's name and text, are not printed by any command."""
     folder = write_tiny_project(tmp_path)

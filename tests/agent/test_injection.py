@@ -252,6 +252,7 @@ HOSTILE = {
 }  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("reply", HOSTILE.values(), ids=HOSTILE.keys())
 async def test_hostile_replies_are_harmless(few: Waypost, reply: str) -> None:
     """Nothing that a terminal obeys, a browser runs or loads, or nobody sees, is sent on."""
@@ -270,6 +271,7 @@ async def test_hostile_replies_are_harmless(few: Waypost, reply: str) -> None:
         assert len(text) < 20_000
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("reply", [*HOSTILE.values(), "{rules}"], ids=[*HOSTILE.keys(), "rules"])
 async def test_hostile_replies_without_sources(few: Waypost, reply: str) -> None:
     """What a model says of itself to a question that nothing covers is made harmless too."""

@@ -182,6 +182,7 @@ async def test_one_connection_many_tasks(opened: tuple[Path, Found]) -> None:
     assert process(folder) == before
 
 
+@pytest.mark.slow
 async def test_a_server_that_dies(tmp_path: Path) -> None:
     """What broke during a call is told and not repeated; the next call starts the server again."""
     tables = [
@@ -306,6 +307,7 @@ def web(tmp_path: Path) -> Iterator[Web]:
     server.stop()
 
 
+@pytest.mark.slow
 async def test_over_http(web: Web, monkeypatch: pytest.MonkeyPatch) -> None:
     """A server with a URL gets its headers, and is found again after it was away."""
     monkeypatch.setenv("WAREHOUSE_KEY", f"Bearer {SECRET}")

@@ -334,6 +334,7 @@ def readable(folder: Path) -> list[Trace]:
     return asyncio.run(work())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["threads", "processes"])
 def test_eight_write_at_once(tmp_path: Path, kind: str) -> None:
     """Eight writers that begin together, where no file is yet, lose nothing."""

@@ -222,6 +222,7 @@ def test_command(
     assert settings["routing"]["threshold"] == found["chosen"]["threshold"] > 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("target", "needed"), [(0.9, "90%: it takes 30"), (0.995, "99.5%: it takes 600")]
 )

@@ -375,6 +375,7 @@ async def test_promotions_of_a_day(shop: Waypost) -> None:
         assert answer["tool_calls"][0]["result"]["date"] == day.isoformat()
 
 
+@pytest.mark.slow
 async def test_the_next_answer_has_today_s_promotions(own: Waypost) -> None:
     """When the file changes while the project is open, index and tool answer from the new one."""
     build = script("make_promotions").build

@@ -279,6 +279,7 @@ async def test_index_with_a_model_of_its_own(remote: Endpoint, tmp_path: Path) -
         assert {passage["index"] for passage in merged} == {"local", "own"}
 
 
+@pytest.mark.slow
 async def test_model_of_an_index_is_changed(remote: Endpoint, tmp_path: Path) -> None:
     """An index that goes over to a model of its own is embedded anew, alone."""
     local = TWO_MODELS.replace('embedding = "openai:words"\n', "")
