@@ -242,11 +242,11 @@ async def test_nobody_sees_another_s_orders(shop: Waypost) -> None:
 
 @pytest.mark.slow
 async def test_no_user_sees_another_s_orders(shop: Waypost) -> None:
-    """500 users, each asking in five ways for another's order or history, are shown nothing of it."""
+    """500 users, each asking in two of the ways for another's order or history, are shown nothing of it."""
     users = sorted(of_customers(shop.project))
     for position, user in enumerate(users):
         victim = users[(position * 7 + 1) % USERS]
-        phrasings = tuple(OTHERS[(position + step) % len(OTHERS)] for step in range(0, 10, 2))
+        phrasings = tuple(OTHERS[(position + step) % len(OTHERS)] for step in (0, 5))
         assert user == victim or await leaks(shop, user, victim, phrasings) == []
 
 
