@@ -30,6 +30,8 @@ __all__ = [
     "content_terms",
     "has_number",
     "identifiers",
+    "is_word",
+    "known_words",
     "language",
     "names",
     "normalize",
@@ -445,6 +447,17 @@ def _grains(runs: list[str]) -> list[list[str]]:
         out.append(grains[start:end])
         start = end + 1
     return [*out, grains[start:]]
+
+
+def is_word(text: str) -> bool:
+    """Say whether the dictionary has a Chinese word."""
+    return bool(_cutter().has_word(text))
+
+
+def known_words(run: str) -> list[str]:
+    """Return a Chinese text cut into words of the dictionary alone, and single characters."""
+    found: list[str] = _cutter().cut(run, False)
+    return found
 
 
 def words_of(run: str) -> list[str]:

@@ -76,7 +76,7 @@ class Stated:
     @property
     def fields(self) -> dict[str, str]:
         """The days as fields of the document."""
-        if self._amended:
+        if self._amended or len(self._from) > 1 or len(self._until) > 1:
             return {}
         found = (("effective", self._from), ("expires", self._until))
         return {name: next(iter(days)).isoformat() for name, days in found if len(days) == 1}

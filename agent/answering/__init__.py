@@ -27,7 +27,7 @@ from agent.answering.fences import plain, unnumbered
 from agent.answering.judging import Judged, ask_judge, is_about
 from agent.answering.prompt import AnswerPrompt, answer_prompt, shown_source, sources_of
 from agent.answering.rewriting import ask_rewrite
-from agent.answering.shown import escaped, harmless, visible
+from agent.answering.shown import Pieces, escaped, harmless, visible
 from agent.answering.types import Citation, Draft, Source, empty_draft, location_at
 
 __all__ = [
@@ -39,6 +39,7 @@ __all__ = [
     "Draft",
     "Evidence",
     "Judged",
+    "Pieces",
     "Quote",
     "Source",
     "Weights",

@@ -10,7 +10,7 @@ from langchain_core.messages import AIMessageChunk
 from langgraph.graph.message import push_message
 from langgraph.runtime import Runtime
 
-from agent.answering import harmless
+from agent.answering import Pieces
 from agent.answering.formats import Plain
 from agent.context import Context, Resources
 from agent.models import RequestedCall
@@ -48,7 +48,14 @@ def say(runtime: Runtime[Context], kind: str, **data: Any) -> None:
     runtime.stream_writer({"type": kind, **data})
 
 
-def tell(state: State, runtime: Runtime[Context], text: str, *, whole: bool = False) -> str:
+def tell(
+    state: State,
+    runtime: Runtime[Context],
+    text: str,
+    pieces: Pieces | None = None,
+    *,
+    whole: bool = False,
+) -> str:
     """Send a piece of the answer, made harmless: as an event, and to those who read a run's messages.
 
     In a form other than plain text only the whole can be sent, once it is made.
@@ -56,7 +63,7 @@ def tell(state: State, runtime: Runtime[Context], text: str, *, whole: bool = Fa
     Returns:
         The piece as it was sent, or would be.
     """
-    text = harmless(text)
+    text = (pieces or Pieces()).next(text)
     if not whole and not isinstance(runtime.context.resources.form, Plain):
         return text
     say(runtime, "token", text=text)

@@ -31,6 +31,7 @@ from agent.errors import ModelError
 from agent.nodes.budget import Budget
 from agent.nodes.common import say
 from agent.nodes.related import related_articles, search_lapsed
+from agent.nodes.rewrite import WIDENED
 from agent.observability import STAGE_FAILED
 from agent.state import Part, PartJudgement, Related, State
 from indexes import Principal, Registry, public_passage
@@ -169,7 +170,8 @@ def _evidence(
     synonyms: Alternatives,
 ) -> Evidence:
     """Judge passages; of a document that says when it holds, the days asked about are no words to find."""
-    judged = partial(weigh, prior=part["prior"], enough=enough, synonyms=synonyms)
+    unnamed = {name for name, sure in part["indexes"].items() if sure <= WIDENED}
+    judged = partial(weigh, prior=part["prior"], unnamed=unnamed, enough=enough, synonyms=synonyms)
     whole = judged(part["query"], passages, weights)
     if asked.text == part["query"] or not any("validity" in one for one in passages):
         return whole

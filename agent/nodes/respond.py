@@ -14,6 +14,7 @@ from agent import observability
 from agent.answering import (
     Citation,
     Draft,
+    Pieces,
     Quote,
     Source,
     answer_prompt,
@@ -27,6 +28,7 @@ from agent.answering import (
     sources_of,
     unnumbered,
 )
+from agent.answering.code import is_code
 from agent.answering.differing import differences, differing_note
 from agent.answering.links import opened
 from agent.answering.validity import lapsed_documents, lapsed_note, with_validity
@@ -329,17 +331,25 @@ class _Out:
         self._state = state
         self._runtime = runtime
         self._said = False
+        self._pieces = self._begun()
 
     def token(self, text: str) -> str:
         """Show a further piece, and return it as it is shown."""
         self._said = True
-        return tell(self._state, self._runtime, text)
+        return tell(self._state, self._runtime, text, self._pieces)
 
     def restart(self) -> None:
         """Withdraw what was shown, if anything was."""
         if self._said:
             say(self._runtime, "restart")
         self._said = False
+        self._pieces = self._begun()
+
+    def _begun(self) -> Pieces | None:
+        """Return what knows a code block from the rest, where sources are code: it stays as it stands."""
+        passages = self._state["passages"]
+        quoted = any(is_code(one["document"], one["location"]) for one in passages)
+        return Pieces() if quoted else None
 
 
 async def _reply(state: State, runtime: Runtime[Context]) -> dict[str, Any]:

@@ -208,13 +208,24 @@ def find_symbol(name: Name) -> dict[str, Any]:
 @tool
 def find_callers(name: Name) -> dict[str, Any]:
     """Finds what calls or uses a symbol, its callers and usages. 查找谁调用、谁在用、被哪里引用。"""
-    wanted = _bare(name).split(".")[-1]
-    found = [place for place in _uses() if _folded(place["name"]) == _folded(wanted)]
+    *owners, wanted = _bare(name).split(".")
+    every = [place for place in _uses() if _folded(place["name"]) == _folded(wanted)]
+    found = [one for one in every if not owners or _is_of(one, owners[-1])] or every
     if not found:
         return {"places": [], "summary": f"Nothing calls {wanted!r} by this name. 没有找到调用。"}
-    shown = [{key: one[key] for key in ("path", "line", "symbol")} for one in found[:CALLERS]]
-    said = [f"`{wanted}` is used in {len(found)} places 处:"]
+    first = {(one["path"], one["symbol"]): one["line"] for one in reversed(found)}
+    callers = dict.fromkeys((one["path"], one["symbol"]) for one in found)
+    shown = [
+        {"path": path, "line": first[path, symbol], "symbol": symbol}
+        for path, symbol in list(callers)[:CALLERS]
+    ]
+    of = f" of something named {owners[-1]!r}" if len(found) < len(every) else ""
+    said = [f"`{wanted}`{of} is used in {len(callers)} symbols 处:"]
     said += [f"- {one['path']}, line {one['line']}: {one['symbol']}" for one in shown]
+    rest = len(every) - len(found)
+    left = len(callers) - len(shown)
+    said += [f"… and {left} more"] if left else []
+    said += [f"{rest} further uses of a {wanted!r} may be of another. 另有同名。"] if rest else []
     return {"places": shown, "summary": "\n".join(said)}
 
 
@@ -283,6 +294,12 @@ def _inside(node: ast.AST, path: str, around: str) -> Iterator[dict[str, Any]]:
             yield from _inside(child, path, around)
 
 
+def _is_of(use: Mapping[str, Any], owner: str) -> bool:
+    """Say whether what a name is taken from is called like a class or module, or is `self` in it."""
+    taken, inside = str(use["of"]), str(use["symbol"]).split(".")[0]
+    return _folded(owner) in {_folded(inside) if taken in {"self", "cls"} else "", _folded(taken)}
+
+
 def _uses() -> Iterator[dict[str, Any]]:
     """Yield each use of a name in the code base, but for imports: path, line, and the symbol it is in."""
     for path, _, tree in _trees():
@@ -294,10 +311,18 @@ def _used(node: ast.AST, path: str, inside: str) -> Iterator[dict[str, Any]]:
         within = inside
         if isinstance(child, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
             within = child.name if inside == "(module)" else f"{inside}.{child.name}"
-        elif isinstance(child, ast.Name | ast.Attribute):
-            name = child.id if isinstance(child, ast.Name) else child.attr
-            yield {"name": name, "path": path, "line": child.lineno, "symbol": inside}
+        elif isinstance(child, ast.Name | ast.Attribute) and not isinstance(child.ctx, ast.Store):
+            of = child.value if isinstance(child, ast.Attribute) else None
+            found = {"name": _last(child), "of": "" if of is None else _last(of)}
+            yield {**found, "path": path, "line": child.lineno, "symbol": inside}
         yield from _used(child, path, within)
+
+
+def _last(node: ast.expr) -> str:
+    """Return the last name of an expression: search of self._registry.search; "" if it has none."""
+    if isinstance(node, ast.Attribute):
+        return node.attr
+    return node.id if isinstance(node, ast.Name) else ""
 
 
 def _trees() -> list[tuple[str, int, ast.Module]]:

@@ -139,6 +139,29 @@ def test_the_typical_similarity_of_each_language_is_enough(
     assert support(question, {**answering, "similarity": 0.75}) < 0.5
 
 
+def test_a_word_that_only_the_segmenter_knows_is_no_noun_to_find() -> None:
+    """能值 is no word, which no passage can have; its parts are looked for instead."""
+    gifts = passage("单份礼品价值不得超过三百元。", title="礼品规定")
+    evidence = weigh("一份礼品最多能值多少钱？", [gifts], {}, prior=0.9)
+    assert evidence.sufficient
+    assert "能值" not in evidence.missing
+
+
+def test_a_name_that_no_dictionary_has_counts_where_a_passage_has_it() -> None:
+    """尘杯 is in no dictionary either, but in the manual."""
+    asked = "尘杯多久洗一次？"
+    assert support(asked, passage("尘杯每周洗一次。", title="手册")) > 0.5
+    assert support(asked, passage("滤芯每周洗一次。", title="手册")) < 0.5
+
+
+def test_what_the_route_did_not_name_must_answer_better() -> None:
+    """A passage from elsewhere shares the words of a question more often by chance."""
+    question, found = "净水器的滤芯怎么复位？", passage("净水器的滤芯可以水洗。", title="手册")
+    named = weigh(question, [found], {}, prior=0.9)
+    elsewhere = weigh(question, [found], {}, prior=0.9, unnamed={"manual"})
+    assert elsewhere.score < named.score
+
+
 def test_an_index_without_similarities_still_supports_answers() -> None:
     """Where nothing is known of similarity, neither full nor half coverage is judged by its absence."""
     text = f"{PADDING_ZH}净水器的滤芯每6个月更换一次。"
@@ -163,6 +186,11 @@ def test_no_passages_support_nothing() -> None:
         ("处理一吨水的运行成本是多少钱？", "成本"),
         ("运行成本在2024年是多少？", "成本"),
         ("2024年有多少？", None),
+        ("AP-300受潮滤芯的批号是多少？", "批号"),
+        ("AP-300多少分贝？", "分贝"),
+        ("门锁最多能存多少枚指纹？", "指纹"),
+        ("没电了进不去家门怎么办？", None),
+        ("渣土车晚上几点可以跑？", None),
         ("How many homes get new windows?", "home"),
         ("Which laptop do developers get?", "laptop"),
         ("加班可以调休吗？", None),
@@ -179,6 +207,15 @@ def test_the_noun_that_a_question_asks_for(question: str, noun: str | None) -> N
     [
         ("滤芯卖多少钱？", "滤芯每3个月更换一次。", True),
         ("滤芯卖多少钱？", "滤芯每个59元。", False),
+        ("一份礼品值多少钱？", "礼品须登记。", True),
+        ("一份礼品值多少钱？", "礼品不超过三百元。", False),
+        ("拆除垃圾收多少钱？", "种类: 拆除垃圾 | 标准（元/立方米）: 22", False),
+        ("质保金的比例是多少？", "质保金在2年后退还。", True),
+        ("质保金的比例是多少？", "质保金为百分之三。", False),
+        ("What percentage is kept?", "It is kept for 2 years.", True),
+        ("What percentage is kept?", "Three percent is kept.", False),
+        ("什么时候答复？", "应当在十五个工作日内答复。", False),
+        ("How many people work there?", "Three people work there.", False),
         ("工资几号发？", "工资按70%发放，最多60天。", True),
         ("工资几号发？", "工资于每月15日发放。", False),
         ("什么时候清零？", "积分满两年清零。", True),
@@ -205,7 +242,14 @@ async def test_an_unusual_word_weighs_no_more_than_the_words_of_a_small_index(
         await waypost.registry.sync()
         question = "婚假的邮费怎么申请？"
         found = await waypost.registry.index("leave").search(question, principal=None)
-        part = {"question": question, "query": question, "of": 0, "prior": 0.9, "lost": False}
+        part = {
+            "question": question,
+            "query": question,
+            "indexes": {"leave": 0.9},
+            "of": 0,
+            "prior": 0.9,
+            "lost": False,
+        }
         state: Any = {
             "parts": [part],
             "found": [{"part": 0, "index": "leave", "weight": 1.0, "passages": found}],

@@ -18,9 +18,9 @@ OPEN = 300  # characters over which a quotation or bracket holds a sentence toge
 _NUMBERS = (
     r"(?:\^|来源|资料|文献|sources?|doc)?\s*[:：]?\s*\d{1,3}(?:\s*[,，、;；\-–—~]\s*\d{1,3}){0,50}"
 )
-# A marker in any of the forms that models write. What a link or an image shows is none.
+# A marker in any of the forms that models write. What a link, its definition or an image shows is none.
 MARKER = re.compile(
-    rf"[\[［【]\s*{_NUMBERS}\s*[\]］】](?!\(|:\s)(?:\s*[-–—~至到]\s*[\[［【]\s*\d{{1,3}}\s*[\]］】])?",
+    rf"[\[［【]\s*{_NUMBERS}\s*[\]］】](?!\(|:[ \t]+\S)(?:\s*[-–—~至到]\s*[\[［【]\s*\d{{1,3}}\s*[\]］】])?",
     re.IGNORECASE,
 )
 ITEM = re.compile(

@@ -134,7 +134,7 @@ class Verifier:
         else:
             missing, support = self._loosely(text), 1.0
             problems |= {problem for problem, _ in missing}
-            if not (apart and self._labels(text)) and not self._about(text):
+            if not (claim.kind == "header" and self._labels(text)) and not self._about(text):
                 problems.add("unsupported")
         rebuilt = "".join(piece.written() for piece in pieces)
         markers = tuple(dict.fromkeys(n for piece in pieces for n in piece.markers))
