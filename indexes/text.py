@@ -26,6 +26,8 @@ __all__ = [
     "Haystack",
     "Period",
     "article_number",
+    "as_written",
+    "as_written",
     "asked_symbols",
     "content_terms",
     "has_number",
@@ -360,6 +362,18 @@ def _tag_weight(tag: str) -> float:
 
 def _dated(text: str) -> list[tuple[int, int, list[str]]]:
     return [(start, end, period.terms()) for start, end, period in period_spans(text)]
+
+
+def as_written(term: str, text: str) -> str:
+    """Return a term of a text as it stands there: litres for its stem; itself if no word makes it.
+
+    Args:
+        term: one of `content_terms`.
+        text: what it is a term of.
+    """
+    words = (match.group() for match in _WORD.finditer(text))
+    written = (word for word in words if word.isascii() and _exact(word.lower()) == term)
+    return next(written, term)
 
 
 def identifiers(text: str) -> list[str]:

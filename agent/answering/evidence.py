@@ -332,7 +332,8 @@ _ASKS_OF = re.compile(
 )
 _ASKS_FOR = re.compile(
     r"(?:几|哪|什么|多少)[个种类台条座根名次家位些项份件间所款枚张层套支只户辆道级]?的?"
-    r"|\b(?:how many|which|what(?: (?:is|are) the| (?:kind|type)s? of)?)\s+",
+    r"|\b(?:how many|which|what(?: (?:is|are) the| (?:kind|type)s? of)?)\s+"
+    r"|\bhow\s+(?=(?:heavy|loud|noisy|hot|warm|cold|deep|tall|wide|thick)\b)",
     re.IGNORECASE,
 )
 _MEASURES = {"钱", "时间", "时候", "天", "名字"}  # kinds of answers rather than things
@@ -354,6 +355,16 @@ _VALUES = {
             _PERCENTAGE,
         ),
         ("期限 时限 天数 时长 deadlin durat period", _STRETCH),
+        (  # what is asked with "how heavy" is told by a weight
+            "重量 heavi weigh weight",
+            r"\bweigh|\d\s*(?:公斤|千克|吨|(?:kg|t|lbs?|tonnes?|tons?|kilos?|kilograms?|pounds?)\b)",
+        ),
+        ("loud noisi", r"\bdB|decibel|分贝"),
+        ("hot warm cold", r"°|℃|\bdegrees?\b|摄氏|\d\s*度"),
+        (
+            "deep tall wide thick",
+            rf"(?:{_NUMBER})\s*(?:[cmk]?m\b|mm\b|feet|foot|inch|毫米|厘米|公里|米)",
+        ),
     )
     for term in terms.split()
 }
@@ -384,7 +395,7 @@ _KINDS = tuple(
         ),
         (
             r"多少|几[个台条座根名人次米公吨]|多[大长高深宽厚久快重远]"
-            r"|\bhow (?:many|much|long|far|deep|wide|often)\b",
+            r"|\bhow (?:many|much|long|far|deep|wide|often|high|tall|thick|large|big|old|fast)\b",
             _NUMBER,
         ),
     )

@@ -10,6 +10,7 @@ from agent.answering import empty_draft
 from agent.context import Context
 from agent.nodes.common import covered, tell, words
 from agent.state import State
+from indexes.text import as_written
 
 __all__ = ["abstain", "missing_terms"]
 
@@ -37,7 +38,7 @@ def missing_terms(state: State) -> list[str]:
     """Return the terms of the unanswered parts that no passage has, as people can read them."""
     judgement = state["judgement"]
     found = {
-        term: None
+        as_written(term, state["parts"][position]["question"]): None
         for position in judgement["unanswered"]
         for term in judgement["parts"][position]["missing"]
         if not term.startswith(("~", "§"))

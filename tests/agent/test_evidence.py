@@ -261,3 +261,17 @@ async def test_an_unusual_word_weighs_no_more_than_the_words_of_a_small_index(
         runtime = Runtime(context=Context(waypost._resources))
         weights = (await judge(state, runtime))["judgement"]["parts"][0]["weights"]
     assert 0 < weights["邮费"] <= weights["婚假"]
+
+
+@pytest.mark.parametrize(
+    ("question", "noun"),
+    [
+        ("How heavy is the pump?", "heavi"),
+        ("How loud may the fan be?", "loud"),
+        ("How deep is the pit?", "deep"),
+        ("How many homes are built?", "home"),
+    ],
+)
+def test_a_measure_that_is_asked_for(question: str, noun: str) -> None:
+    """What "how" asks for is a thing to find, which a value of its kind tells as well."""
+    assert asked_noun(question) == noun

@@ -10,6 +10,7 @@ from indexes.text import (
     Haystack,
     Period,
     article_number,
+    as_written,
     asked_symbols,
     chinese_number,
     content_terms,
@@ -445,3 +446,18 @@ def test_long_texts_take_linear_time(text: str) -> None:
     identifiers(text)
     numbers(text)
     assert time.process_time() - begun < 30
+
+
+@pytest.mark.parametrize(
+    ("term", "text", "written"),
+    [
+        ("litr", "How many Litres?", "Litres"),
+        ("heavi", "how heavy is it", "heavy"),
+        ("扬尘", "扬尘怎么控制", "扬尘"),
+        ("vx20", "VX-20 的噪声", "VX-20"),
+        ("litr", "none", "litr"),
+    ],
+)
+def test_terms_as_people_wrote_them(term: str, text: str, written: str) -> None:
+    """A person is shown the word that was asked, not its stem."""
+    assert as_written(term, text) == written
