@@ -27,7 +27,6 @@ __all__ = [
     "Period",
     "article_number",
     "as_written",
-    "as_written",
     "asked_symbols",
     "content_terms",
     "has_number",
