@@ -273,7 +273,9 @@ async def test_a_model_is_shown_validity_and_may_name_it(
     answer = await told(regulations, model, reply, "2019年签的合同，质量保证金最多预留多少？")
     prompt = json.dumps(model.asked("/chat/completions")[-1], ensure_ascii=False)
     assert "2018年7月1日至2021年9月30日有效，现已失效" in prompt
-    assert answer["answer"].startswith(reply)
+    # which of its articles comes first among the sources is not the point
+    said = re.sub(r"\[\d\]", "", answer["answer"])
+    assert said.startswith(reply.replace("[1]", ""))
     assert answer["grounded"]
 
 
