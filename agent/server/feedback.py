@@ -27,11 +27,8 @@ class Said(BaseModel):
 
 
 async def feedback(request: Request) -> JSONResponse:
-    """Store feedback with the turn's trace; a thread of another looks as if there were none.
-
-    Raises:
-        HTTPException: 401: nobody known; 503: that cannot be found out now.
-    """
+    """Store feedback with the turn's trace; a thread of another looks as if there were none."""
+    # The server reads the docstring as YAML, so it has no section of what is raised (401, 503).
     principal = await identified(dict(request.scope["headers"]))
     try:
         said = Said.model_validate_json(await request.body())
