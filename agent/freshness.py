@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
 from pathlib import Path, PurePosixPath
 
 from agent import observability
@@ -87,8 +88,10 @@ class Freshness:
         found: dict[str, Stat] = {}
         for pattern in self._patterns:
             for path in self._project.glob(pattern):
-                stat = path.lstat()
-                found[str(path)] = (stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns, stat.st_ino)
+                with suppress(FileNotFoundError):  # it has gone since it was listed
+                    stat = path.lstat()
+                    place = stat.st_ctime_ns, stat.st_ino
+                    found[str(path)] = (stat.st_size, stat.st_mtime_ns, *place)
         return found
 
 

@@ -71,7 +71,7 @@ def _bound(name: str, node: Node, resources: Resources, edge: Edge | None) -> An
         written = {**update, "timings": Overwrite(took) if begins else took}
         if edge is None:
             return written
-        # no edge looks at what reducers would add to: `found`, `messages` and `timings`
+        # of what has a reducer these nodes write `timings` alone, which no edge looks at
         return Command(update=written, goto=edge(cast(State, {**state, **update})))
 
     return run

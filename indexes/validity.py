@@ -12,7 +12,7 @@ from datetime import date, timedelta
 from typing import Any
 
 from indexes.text import Period, chinese_number, normalize, period_spans
-from indexes.types import Not, Range, Standing, Validity, Where
+from indexes.types import LocatedPassage, Not, Range, Standing, Validity, Where
 
 __all__ = ["Asked", "Stated", "asked_days", "day_before", "of_payload", "titled"]
 
@@ -154,7 +154,13 @@ class Asked:
             {"effective": {"gt": self.last.isoformat()}},
         )
 
-    def judged(self, validity: Validity, *, today: date) -> Validity:
+    def judge(self, passages: Iterable[LocatedPassage]) -> None:
+        """Write into passages what it means for these days and for today when their documents hold."""
+        for passage in passages:
+            if "validity" in passage:
+                passage["validity"] = self.judged(passage["validity"])
+
+    def judged(self, validity: Validity) -> Validity:
         """Return when a document holds, with what that means for these days and for today.
 
         A version that was asked for by its name answers, whether or not it holds today.
@@ -168,7 +174,7 @@ class Asked:
             "state": "in_force"
             if self.any_version and not self.named
             else _standing(validity, self.first, self.last),
-            "now": _standing(validity, today, today),
+            "now": _standing(validity, self.today, self.today),
             "asked": asked,
         }
 

@@ -315,7 +315,8 @@ async def test_a_node_that_hangs_is_cut_off(
         monkeypatch.setattr(opened, "waypost", waypost)
         monkeypatch.setattr(server_graph, "GRACE", 0.5)
         monkeypatch.setattr(waypost.registry.index("a"), "search", never)
-        graph = await make_graph(SimpleNamespace(execution_runtime=None))  # type: ignore[arg-type]
+        reading: Any = SimpleNamespace(execution_runtime=None)
+        graph = await make_graph(reading)
         started = time.monotonic()
         with pytest.raises(TimeoutError):
             await graph.ainvoke({"messages": [{"role": "user", "content": "Seal replaced when?"}]})

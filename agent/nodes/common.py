@@ -58,7 +58,8 @@ def tell(
 ) -> str:
     """Send a piece of the answer, made harmless: as an event, and to those who read a run's messages.
 
-    In a form other than plain text only the whole can be sent, once it is made.
+    In a form other than plain text only the whole can be sent, once it is made. `pieces` knows what was
+    sent before, where a piece may be within a code block.
 
     Returns:
         The piece as it was sent, or would be.

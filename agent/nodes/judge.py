@@ -139,7 +139,8 @@ async def _weigh(position: int, state: State, context: Context) -> _Weighed:
         ordered = [*section, *(passage for passage, _ in rest)]
         support = [support[0]] * len(section) + [backing for _, backing in rest]
     related: list[Related] = []
-    if evidence.sufficient and not section:
+    articles = any("article" in span["location"] for one in ordered for span in one["spans"])
+    if evidence.sufficient and not section and articles:
         quotes = extract(asked.text, ordered, support, weights)
         for passage, article in await related_articles(quotes, ordered, asked, context):
             known = [one["chunk_id"] for one in ordered]

@@ -48,8 +48,7 @@ async def search_lapsed(
     )
     most = max((one.settings.k for one in indexes), default=1)
     found = merge_by_rank(rankings, [1.0] * len(rankings), most)
-    for passage in found:
-        _judged(passage, asked, context)
+    asked.judge(found)
     return found
 
 
@@ -79,7 +78,8 @@ async def related_articles(
             if (one["document"], name) not in seen:
                 seen.add((one["document"], name))
                 one["context"] = []
-                found.append((_judged(one, asked, context), name))
+                found.append((one, name))
+    asked.judge(one for one, _ in found)
     return found
 
 
@@ -138,10 +138,3 @@ async def _defined(
             if any(normalize(term) in said for term in defined(quote.text)):
                 found.append((one, name))
     return found[:DEFINED]
-
-
-def _judged(passage: LocatedPassage, asked: Asked, context: Context) -> LocatedPassage:
-    if "validity" in passage:
-        today = context.resources.today()
-        passage["validity"] = asked.judged(passage["validity"], today=today)
-    return passage

@@ -299,7 +299,9 @@ def _noted(draft: Draft, state: State, runtime: Runtime[Context], out: _Out) -> 
         listed = texts["list_separator"].join(lapsed)
         notes.append(texts["lapsed_cited"].format(documents=listed))
     used = {passages[one["marker"] - 1]["document"] for one in cited if one["index"]}
-    quotes = [one for one in _quotes(state, runtime) if not one.related]
+    dated = {one["document"] for one in passages if "validity" in one}
+    comparable = _quotes(state, runtime) if len(dated) > 1 else []
+    quotes = [one for one in comparable if not one.related]
     if used & {passages[one.passage]["document"] for one in quotes}:
         markers = {place: quote.passage + 1 for place, quote in enumerate(quotes)}
         differ = _differing(quotes, markers, state, runtime)

@@ -18,14 +18,12 @@ async def search(task: SearchTask, runtime: Runtime[Context]) -> dict[str, Any]:
     """Search one index for what holds on the days asked about."""
     context = runtime.context
     index = context.resources.registry.index(task["index"])
-    today = context.resources.today()
-    asked = asked_days(task["question"], today=today)
+    asked = asked_days(task["question"], today=context.resources.today())
     passages = await index.search(task["question"], principal=context.principal, asked=asked)
     observability.note({"waypost.index": task["index"], "waypost.passages": len(passages)})
+    asked.judge(passages)
     for passage in passages:
         passage["context"] = []  # nothing after this reads it, and every checkpoint would keep it
-        if "validity" in passage:
-            passage["validity"] = asked.judged(passage["validity"], today=today)
     found: Found = {
         "part": task["part"],
         "index": task["index"],

@@ -27,14 +27,11 @@ _INVENTORY = re.compile(
     r"|^(?:please\s+)?(?:list|show)(?:\s+me)?(?:\s+(?:all|the|your|my|available|indexed))*\s+(?:documents|files)[?.\s]*$"
     r"|^(?:what|which|how many)\s+(?:documents|files)\s+(?:do you have|are there|are indexed|can i (?:see|search)|are available)[?.\s]*$"
 )
-_HAND_OVER = re.compile(
-    r"转(?:接)?人工|人工(?:客服|服务|坐席)|(?:找|要|换|叫)(?:个|一个|一位)?(?:真人|人工)|"
-    r"(?:talk|speak|connect me|transfer(?: me)?)\s+(?:to|with)\s+(?:a\s+)?(?:human|real person|person|agent|someone)"
-)
-
-_ABOUT_PEOPLE = re.compile(  # what is asked about them is no request for one
-    r"几点|何时|什么时候|时间|多久|多长|上班|下班|在线吗|电话|热线|收费|要钱|要求|"
-    r"\b(?:when|what time|hours|how long|how much|phone number)\b"
+_HAND_OVER = re.compile(  # what is asked about the staff right behind its name is no request for it
+    r"(?:转(?:接)?人工|人工(?:客服|服务|坐席)|(?:找|要|换|叫)(?:个|一个|一位)?(?:真人|人工))"
+    r"(?!.{0,4}(?:几点|何时|什么时候|时间|多久|多长|上班|下班|在线吗|收费|要钱))(?!(?:客服|服务|坐席)?的?(?:电话|热线))"
+    r"|^(?!(?:when|what time|how long|how much)\b).*?\b(?:talk|speak|connect me|transfer(?: me)?)\s+(?:to|with)\s+"
+    r"(?:a\s+)?(?:human|real person|person|agent|someone)"
 )
 
 
@@ -89,7 +86,7 @@ def _general(asked: Asked, text: str) -> Decision | None:
     talk = _small_talk(text)
     if talk is not None and f"{TALK}{talk}" in asked.names("talk"):
         return _match(asked, "answer", f"small talk: {talk}", talk=talk)
-    if _HAND_OVER.search(text) and not _ABOUT_PEOPLE.search(text):
+    if _HAND_OVER.search(text):
         return _match(asked, "act", "asks for a person", tools=[HAND_OVER])
     if _INVENTORY.search(text):
         return _match(asked, "act", "asks which documents there are", tools=[LIST_DOCUMENTS])

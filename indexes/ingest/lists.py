@@ -40,12 +40,7 @@ class AccessLists:
 
     def unused(self, documents: Sequence[str]) -> list[str]:
         """Return the patterns that fit none of the documents: perhaps they are misspelt."""
-        names = [unicodedata.normalize("NFC", document) for document in documents]
-        return [
-            pattern
-            for pattern in self._patterns
-            if not any(compile_glob(pattern).fullmatch(name) for name in names)
-        ]
+        return _unused(self._patterns, documents)
 
     def of(self, document: str) -> tuple[str, ...] | None:
         """Return the groups that may see a document; None: no pattern fits it."""
@@ -84,22 +79,18 @@ class FieldLists:
     """
 
     def __init__(self, lists: Sequence[tuple[str, Mapping[str, FieldValue]]]) -> None:
-        self._lists = [(pattern, compile_glob(pattern), fields) for pattern, fields in lists]
+        self._patterns = [pattern for pattern, _ in lists]
+        self._lists = [(compile_glob(pattern), fields) for pattern, fields in lists]
 
     def unused(self, documents: Sequence[str]) -> list[str]:
         """Return the patterns that fit none of the documents: perhaps they are misspelt."""
-        names = [unicodedata.normalize("NFC", document) for document in documents]
-        return [
-            pattern
-            for pattern, compiled, _ in self._lists
-            if not any(map(compiled.fullmatch, names))
-        ]
+        return _unused(self._patterns, documents)
 
     def of(self, document: str) -> dict[str, FieldValue]:
         """Return the fields of a document."""
         name = unicodedata.normalize("NFC", document)
         found: dict[str, FieldValue] = {}
-        for _, pattern, fields in self._lists:
+        for pattern, fields in self._lists:
             if pattern.fullmatch(name):
                 found |= fields
         return found
@@ -147,6 +138,11 @@ def _read(path: Path) -> dict[str, Any]:
         raise ConfigurationError(
             f"{str(path)!r} cannot be read: {error}.", fix="correct the line named."
         ) from error
+
+
+def _unused(patterns: Sequence[str], documents: Sequence[str]) -> list[str]:
+    names = [unicodedata.normalize("NFC", document) for document in documents]
+    return [one for one in patterns if not any(map(compile_glob(one).fullmatch, names))]
 
 
 def _check_pattern(project: Path, path: Path, pattern: str) -> None:

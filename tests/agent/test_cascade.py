@@ -91,6 +91,27 @@ async def test_rules(question: str, action: str, names: list[str], rest: str) ->
 
 
 @pytest.mark.parametrize(
+    ("text", "asks"),
+    [
+        ("我要求转人工", True),
+        ("我没时间跟机器人说，转人工", True),
+        ("等了多久了还没人，给我转人工客服", True),
+        ("请人工客服给我回电话", True),
+        ("I have waited for hours, let me talk to a human", True),
+        ("人工客服几点上班？", False),
+        ("人工客服一般什么时候下班", False),
+        ("人工客服的电话是多少", False),
+        ("转人工要收费吗", False),
+        ("When can I talk to a human?", False),
+    ],
+)
+async def test_who_asks_for_a_person(text: str, asks: bool) -> None:
+    """A request for a person is one whatever else is said; what is asked about the staff is none."""
+    route = (await router(SURE).route(text, describe)).route
+    assert (route["tools"] == ["hand_over"]) is asks
+
+
+@pytest.mark.parametrize(
     ("question", "right"),
     [
         ("/index finance budgets", None),

@@ -13,6 +13,7 @@ from agent.errors import ConfigurationError
 from agent.settings import ToolSettings
 from agent.tools import Parameter, Tool, builtin_tools, fill_arguments, find_slots, run_call
 from indexes import Principal
+from prompts import Language
 
 MakeProject = Callable[..., Path]
 
@@ -85,14 +86,15 @@ def test_slots_of_arguments_of_one_name() -> None:
 
 async def test_a_summary_is_told_in_the_question_s_language() -> None:
     """A result may have its summary in two languages."""
-    for language, said in (("zh", "没有"), ("en", "nothing")):
+    expected: dict[Language, str] = {"zh": "没有", "en": "nothing"}
+    for language, said in expected.items():
         call = await run_call(
             tool(),
             {},
             principal=None,
             key="k",
             ledger=None,
-            language=language,  # type: ignore[arg-type]
+            language=language,
         )
         assert call["result"] == {"summary": said}
 

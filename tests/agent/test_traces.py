@@ -31,6 +31,7 @@ from agent.settings import Settings, TraceSettings, load
 from agent.threads import thread_key
 from agent.traces import Trace, Traces
 from agent.traces.redaction import Redactor
+from agent.traces.types import TracePassage
 from tests.agent.redaction_cases import FOUND, LEFT
 from tests.agent.test_chat import Chat
 from tests.agent.tiny import write_tiny_project
@@ -152,8 +153,8 @@ async def test_documents_texts_stay_in_the_store(kept: Waypost, tmp_path: Path) 
     )
     settings = Settings.model_validate({"traces": {"keep": True, "texts": True}})
     async with Traces.open(tmp_path, settings) as traces:
-        passage = {**first, "text": "七天，电话13800138000"}
-        await traces.record({**trace, "passages": [passage]})  # type: ignore[list-item]
+        passage: TracePassage = {**first, "text": "七天，电话13800138000"}
+        await traces.record({**trace, "passages": [passage]})
         [full] = [one async for one in traces.read()]
     assert full["passages"] == [{**first, "text": "七天，电话[phone]"}]
 
@@ -184,7 +185,8 @@ async def test_feedback_is_for_ones_own_answers(kept: Waypost) -> None:
         await kept.ask(question, principal=LI, thread="mine")
     said = await kept.feedback(thread="mine", good=False, note=" 回拨13800138000 ", principal=LI)
     assert (said["good"], said["note"]) == (False, "回拨[phone]")
-    found = [one async for one in kept.traces.read(good=False)]  # type: ignore[union-attr]
+    assert kept.traces is not None
+    found = [one async for one in kept.traces.read(good=False)]
     assert [(one["asked"], one["feedback"]) for one in found] == [(QUESTION, said)]
     for who in (WU, None):
         with pytest.raises(ThreadError, match="mine"):

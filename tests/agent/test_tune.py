@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from agent import Route, Waypost
-from agent.cli.tune import TooFewQuestionsError, threshold
+from agent.cli.tune.threshold import TooFewQuestionsError
+from agent.cli.tune.threshold import command as threshold
 from agent.errors import ConfigurationError, UsageError
 from agent.evaluation import Labelled
 from agent.tuning import Outcome, is_right, threshold_for, tune_threshold, write_number

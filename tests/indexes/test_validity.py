@@ -69,7 +69,7 @@ def test_a_year_may_name_a_version(question: str) -> None:
     assert (asked.any_version, asked.named, asked.text) == (True, False, question)
     assert asked.in_force == ()
     ended: Validity = {"effective": "2019-01-01", "expires": "2020-12-31", "replaced_by": ""}
-    judged = asked.judged(ended, today=TODAY)
+    judged = asked.judged(ended)
     assert (judged["state"], judged["now"]) == ("in_force", "ended")
 
 

@@ -13,7 +13,7 @@ from agent.errors import UsageError, WaypostError
 if TYPE_CHECKING:
     from agent.tuning import Level, Tuning
 
-__all__ = ["app"]
+__all__ = ["TooFewQuestionsError", "command"]
 
 
 class TooFewQuestionsError(WaypostError):
@@ -22,21 +22,7 @@ class TooFewQuestionsError(WaypostError):
     code = "too_few_questions"
 
 
-app = typer.Typer(
-    name="tune",
-    help="Learn from labelled questions.",
-    no_args_is_help=True,
-    rich_markup_mode=None,
-)
-
-
-@app.callback()
-def tune() -> None:
-    """Learn from labelled questions."""
-
-
-@app.command()
-def threshold(
+def command(
     dataset: Annotated[Path, typer.Argument(help="Labelled questions as JSON Lines.")],
     target: Annotated[float, typer.Option(help="The share of routes that must be right.")] = 0.99,
     write: Annotated[

@@ -1,0 +1,24 @@
+"""`waypost tune`: learning from labelled questions, corrections and traces."""
+
+from __future__ import annotations
+
+import typer
+
+from agent.cli.tune import threshold
+
+__all__ = ["app"]
+
+app = typer.Typer(
+    name="tune",
+    help="Learn from labelled questions, corrections and traces.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+)
+
+
+@app.callback()
+def tune() -> None:
+    """Learn from labelled questions, corrections and traces."""
+
+
+app.command("threshold")(threshold.command)
