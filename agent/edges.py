@@ -47,11 +47,15 @@ class Edges:
             return searches
         return "respond" if state["judgement"]["sufficient"] else "abstain"
 
-    def after_plan(self, state: State) -> Literal["approve", "respond", "clarify"]:
+    def after_plan(self, state: State) -> Literal["propose", "respond", "clarify"]:
         """Ask back for a required argument that is missing; after a failed call there may be nothing left."""
         if not state["plans"]:
             return "respond"
-        return "clarify" if self._resources.missing(state["plans"]) else "approve"
+        return "clarify" if self._resources.missing(state["plans"]) else "propose"
+
+    def after_propose(self, state: State) -> Literal["approve", "run_tools"]:
+        """Wait for a person where one must decide."""
+        return "approve" if state["approvals"] else "run_tools"
 
     def after_tools(self, state: State) -> Literal["plan_tools", "respond"]:
         """Let the chat model correct a call that failed, once."""
@@ -59,12 +63,12 @@ class Edges:
         wrong = any("error" in call["result"] for call in state["tool_calls"] if failed(call))
         return "plan_tools" if again and wrong else "respond"
 
-    def after_respond(self, state: State) -> Literal["verify", "approve", "rewrite", "abstain"]:
+    def after_respond(self, state: State) -> Literal["verify", "propose", "rewrite", "abstain"]:
         """Make the calls that a model asks for; search on where it found no answer in the passages."""
         if state["draft"]["text"]:
             return "verify"
         if state["outcome"] == "act":
-            return "approve"
+            return "propose"
         return "rewrite" if self._may_rewrite(state) else "abstain"
 
     def _may_rewrite(self, state: State) -> bool:

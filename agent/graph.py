@@ -37,9 +37,10 @@ def build_graph(resources: Resources) -> StateGraph[State, Any, Input, Output]:
         "route": (edges.after_route, ("search", "respond", "plan_tools", "clarify")),
         "judge": (edges.after_judge, ("respond", "plan_tools", "rewrite", "abstain")),
         "rewrite": (edges.after_rewrite, ("search", "respond", "abstain")),
-        "plan_tools": (edges.after_plan, ("approve", "respond", "clarify")),
+        "plan_tools": (edges.after_plan, ("propose", "respond", "clarify")),
+        "propose": (edges.after_propose, ("approve", "run_tools")),
         "run_tools": (edges.after_tools, ("plan_tools", "respond")),
-        "respond": (edges.after_respond, ("verify", "approve", "rewrite", "abstain")),
+        "respond": (edges.after_respond, ("verify", "propose", "rewrite", "abstain")),
     }
     for name in nodes.__all__:
         edge, targets = decided.get(name, (None, None))
@@ -71,7 +72,7 @@ def _bound(name: str, node: Node, resources: Resources, edge: Edge | None) -> An
         written = {**update, "timings": Overwrite(took) if begins else took}
         if edge is None:
             return written
-        # of what has a reducer these nodes write `timings` alone, which no edge looks at
+        # of what has a reducer these nodes write `timings` and `messages`, which no edge looks at
         return Command(update=written, goto=edge(cast(State, {**state, **update})))
 
     return run

@@ -164,8 +164,9 @@ class State(TypedDict, total=False):
 
     `messages`, `summary` (of the first `summarised` ones), `previous` and `spent` belong to the thread, all
     else to one turn. `turn` is its unique name and `deadline` when it must end, in seconds of the epoch.
-    `tool_calls` are all that were made, in `rounds`; `plans` are those about to be made. `denied` are the
-    chunks in which the chat model found no answer.
+    `tool_calls` are all that were made, in `rounds`; `plans` are those about to be made, `approvals` the
+    positions of those that a person must decide about. `denied` are the chunks in which the chat model
+    found no answer.
     """
 
     messages: Annotated[list[Any], add_messages]
@@ -189,6 +190,7 @@ class State(TypedDict, total=False):
     judgement: Judgement
     rewrites: int
     plans: list[ToolPlan]
+    approvals: list[int]
     unknown: list[str]
     tool_calls: list[ToolCall]
     rounds: int

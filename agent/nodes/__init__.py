@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from agent.nodes.abstain import abstain
-from agent.nodes.approve import approve
+from agent.nodes.approve import approve, propose
 from agent.nodes.clarify import clarify
 from agent.nodes.judge import judge
 from agent.nodes.plan_tools import plan_tools
@@ -22,6 +22,7 @@ __all__ = [
     "judge",
     "plan_tools",
     "prepare",
+    "propose",
     "respond",
     "rewrite",
     "route",

@@ -1,4 +1,4 @@
-"""approve: a person decides about the calls that need it, while the graph waits."""
+"""propose and approve: a person decides about the calls that need it, while the graph waits."""
 
 from __future__ import annotations
 
@@ -13,20 +13,21 @@ from langgraph.types import interrupt
 from agent.answering import escaped
 from agent.context import Context
 from agent.errors import ToolError, UsageError
-from agent.nodes.common import words
+from agent.nodes.common import said, words
 from agent.state import State
 from agent.tools import Tool, ToolPlan, check_arguments, given
 from prompts import Language
 
-__all__ = ["approve", "checked_decisions"]
+__all__ = ["approve", "checked_decisions", "propose"]
 
 KINDS = ("approve", "edit", "reject")
 
 
-async def approve(state: State, runtime: Runtime[Context]) -> dict[str, Any]:
-    """Interrupt with the requests for approval, in LangChain's form, and apply the decisions.
+async def propose(state: State, runtime: Runtime[Context]) -> dict[str, Any]:
+    """Find the calls that a person must decide about, and say so in the conversation.
 
-    Calls that would be refused anyway are not asked about; what is shown is what would run.
+    Calls that would be refused anyway are not asked about; what is shown is what would run. The message
+    is a step of its own, as nothing of a node that is interrupted is kept; `verify` replaces it.
     """
     context = runtime.context
     tools = context.resources.tools
@@ -47,13 +48,23 @@ async def approve(state: State, runtime: Runtime[Context]) -> dict[str, Any]:
         plans[position] = {"name": plan["name"], "args": args}
         asked.append(position)
     if not asked:
-        return {}
-    request = _request([plans[position] for position in asked], tools, words(state)["approve"])
+        return {"approvals": []}
+    told = "\n".join(_told(plans[position], state) for position in asked)
+    return {"plans": plans, "approvals": asked, "messages": [said(state, told, "act")]}
+
+
+async def approve(state: State, runtime: Runtime[Context]) -> dict[str, Any]:
+    """Interrupt with the requests for approval, in LangChain's form, and apply the decisions."""
+    context = runtime.context
+    tools = context.resources.tools
+    plans, asked = list(state["plans"]), state["approvals"]
+    request = _request([plans[position] for position in asked], tools, state)
     decisions = _asked_for(request, tools, state["language"])
     for position, decision in zip(asked, decisions, strict=True):
         plans[position] = _decided(plans[position], decision, words(state)["rejected"])
     seconds = context.resources.settings.limits.seconds
-    return {"plans": plans, "deadline": time.time() + seconds}  # people take their time
+    deadline = time.time() + seconds  # people take their time
+    return {"plans": plans, "approvals": [], "deadline": deadline}
 
 
 def _needed(plan: ToolPlan, tool: Tool, state: State, context: Context) -> bool:
@@ -69,24 +80,25 @@ def _needed(plan: ToolPlan, tool: Tool, state: State, context: Context) -> bool:
     )
 
 
-def _request(plans: list[ToolPlan], tools: Mapping[str, Tool], text: str) -> dict[str, Any]:
+def _told(plan: ToolPlan, state: State) -> str:
+    args = escaped(json.dumps(plan["args"], ensure_ascii=False))
+    text: str = words(state)["approve"]
+    return text.format(tool=plan["name"], args=args)
+
+
+def _request(plans: list[ToolPlan], tools: Mapping[str, Tool], state: State) -> dict[str, Any]:
     """Return a `HITLRequest` of `langchain.agents.middleware`, which chat interfaces know to show."""
     return {
         "action_requests": [
-            {
-                "name": plan["name"],
-                "args": plan["args"],
-                "description": text.format(
-                    tool=plan["name"], args=escaped(json.dumps(plan["args"], ensure_ascii=False))
-                ),
-            }
+            {"name": plan["name"], "args": plan["args"], "description": _told(plan, state)}
             for plan in plans
         ],
         "review_configs": [
             {
                 "action_name": plan["name"],
                 "allowed_decisions": list(KINDS),
-                "args_schema": dict(tools[plan["name"]].schema),
+                # a tool may be gone by the time that a waiting call is shown again
+                "args_schema": dict(tools[plan["name"]].schema) if plan["name"] in tools else {},
             }
             for plan in plans
         ],

@@ -10,23 +10,24 @@ from langchain_core.messages import AIMessageChunk
 from langgraph.graph.message import push_message
 from langgraph.runtime import Runtime
 
-from agent.answering import Pieces
+from agent.answering import Citation, Pieces
 from agent.answering.formats import Plain
 from agent.context import Context, Resources
 from agent.models import RequestedCall
 from agent.routing import Slot
-from agent.state import State
+from agent.state import Outcome, State
 from agent.tools import Tool, ToolCall, ToolPlan, find_slots
 from indexes.access import permits
 from prompts import texts
 
 __all__ = [
-    "answer_id",
+    "before_question",
     "calls_left",
     "covered",
     "offered",
     "requested",
     "result_text",
+    "said",
     "say",
     "slots_of",
     "tell",
@@ -75,6 +76,25 @@ def tell(
 def answer_id(state: State) -> str:
     """Return the name of the message that the turn's answer becomes."""
     return f"answer-{state['turn']}"
+
+
+def said(
+    state: State, text: str, outcome: Outcome, citations: Sequence[Citation] = ()
+) -> dict[str, Any]:
+    """Return what the turn says in the conversation; a later message of the turn replaces it."""
+    return {
+        "role": "assistant",
+        "id": answer_id(state),
+        "content": text,
+        "additional_kwargs": {"citations": list(citations), "action": outcome},
+    }
+
+
+def before_question(state: State) -> list[Any]:
+    """Return the messages before those of this turn."""
+    messages = state["messages"]
+    asked = max(place for place, one in enumerate(messages) if one.type == "human")
+    return messages[:asked]
 
 
 def visible_indexes(context: Context) -> list[str]:

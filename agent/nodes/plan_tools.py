@@ -2,24 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from datetime import date
 from typing import Any
 
 from langgraph.runtime import Runtime
 
 from agent import observability
-from agent.answering import plain, shown_source, sources_of
+from agent.answering import Source, plain, shown_source, sources_of
 from agent.context import Context
 from agent.errors import ModelError
+from agent.models import Message
 from agent.nodes.budget import Budget
 from agent.nodes.common import calls_left, offered, requested, result_text
 from agent.observability import STAGE_FAILED
 from agent.state import State
 from agent.tools import Tool, ToolPlan, failed, fill_arguments, find_slots
 from indexes.text import names
+from prompts import Language, Prompts
 
-__all__ = ["plan_tools"]
+__all__ = ["MISSING", "PASSAGES", "plan_messages", "plan_tools", "planned"]
 
 PASSAGES = 4  # that the chat model is shown when it plans: terms that the tools do not know
+MISSING = "MISSING"  # what the prompt has it say where it can call nothing
 
 
 async def plan_tools(state: State, runtime: Runtime[Context]) -> dict[str, Any]:
@@ -35,7 +40,7 @@ async def plan_tools(state: State, runtime: Runtime[Context]) -> dict[str, Any]:
     plans = []
     for part in state["parts"]:
         for name in part["tools"]:
-            plan = _plan(resources.tools[name], part["question"], runtime)
+            plan = planned(resources.tools[name], part["question"], today=resources.today())
             if plan not in plans:
                 plans.append(plan)
     unknown = await _unknown(state["question"], plans, context)
@@ -53,17 +58,13 @@ async def _asked_model(state: State, budget: Budget, context: Context) -> list[T
         return []
     tools = offered(state, context)
     wrong = [call for call in state["tool_calls"] if failed(call)]
-    language = state["language"]
-    sources = sources_of(state["passages"][:PASSAGES])
-    prompt = resources.prompts.messages(
-        "plan",
-        language,
-        today=resources.today().isoformat(),
-        sources="\n\n".join(shown_source(source, language) for source in sources),
-        failed="\n".join(
-            plain(f"{call['name']}({call['args']}): {result_text(call)}") for call in wrong
-        ),
-        question=plain(state["question"]),
+    prompt = plan_messages(
+        state["question"],
+        sources_of(state["passages"][:PASSAGES]),
+        [f"{call['name']}({call['args']}): {result_text(call)}" for call in wrong],
+        state["language"],
+        today=resources.today(),
+        prompts=resources.prompts,
     )
     try:
         completion = await budget.ask(model, prompt, tools=[tool.for_model() for tool in tools])
@@ -71,6 +72,37 @@ async def _asked_model(state: State, budget: Budget, context: Context) -> list[T
         observability.warning(STAGE_FAILED, stage="tool planner", error=error.code)
         return []
     return requested(completion.calls, state, context)
+
+
+def plan_messages(
+    question: str,
+    sources: Sequence[Source],
+    wrong: Sequence[str],
+    language: Language,
+    *,
+    today: date,
+    prompts: Prompts,
+) -> list[Message]:
+    """Return what the model is asked when it plans calls.
+
+    Args:
+        question: the standalone question.
+        sources: what may say what its terms mean.
+        wrong: the calls that failed, each with why.
+        language: of the prompt.
+        today: what relative dates count from.
+        prompts: the project's prompts.
+    """
+    return [
+        *prompts.messages(
+            "plan",
+            language,
+            today=today.isoformat(),
+            sources="\n\n".join(shown_source(source, language) for source in sources),
+            failed="\n".join(map(plain, wrong)),
+            question=plain(question),
+        )
+    ]
 
 
 async def _unknown(question: str, plans: list[ToolPlan], context: Context) -> list[str]:
@@ -94,8 +126,15 @@ async def _unknown(question: str, plans: list[ToolPlan], context: Context) -> li
     return [name for name in said if name not in known]
 
 
-def _plan(tool: Tool, question: str, runtime: Runtime[Context]) -> ToolPlan:
-    args = fill_arguments(tool, question, today=runtime.context.resources.today()).args
+def planned(tool: Tool, question: str, *, today: date) -> ToolPlan:
+    """Return the call that a question asks for, as far as it says with which arguments.
+
+    Args:
+        tool: what to call.
+        question: the standalone question.
+        today: what relative dates count from.
+    """
+    args = fill_arguments(tool, question, today=today).args
     for parameter in tool.parameters:
         if parameter.format == "asked":
             args[parameter.name] = question

@@ -15,7 +15,7 @@ from agent.answering import empty_draft
 from agent.context import Context, Resources
 from agent.errors import ModelError, UsageError
 from agent.nodes.budget import Budget, no_usage
-from agent.nodes.common import slots_of
+from agent.nodes.common import said, slots_of, words
 from agent.observability import STAGE_FAILED
 from agent.routing import Standalone, ask_standalone, standalone, stands_alone
 from agent.settings import Limits
@@ -45,6 +45,10 @@ async def prepare(state: State, runtime: Runtime[Context]) -> dict[str, Any]:
     if previous is not None:
         found = await _asked_model(asked, found, previous["question"], budget, runtime.context)
     return {
+        # what waited for an approval is dropped by the next question, and no longer said to wait
+        "messages": [said(state, words(state)["rejected"], "act")]
+        if state.get("approvals")
+        else [],
         "question": found.text,
         "topic": found.topic,
         "alternative": found.alternative,
@@ -60,6 +64,7 @@ async def prepare(state: State, runtime: Runtime[Context]) -> dict[str, Any]:
         "judgement": {"sufficient": False, "score": 0.0, "parts": [], "unanswered": []},
         "rewrites": 0,
         "plans": [],
+        "approvals": [],
         "unknown": [],
         "tool_calls": [],
         "rounds": 0,

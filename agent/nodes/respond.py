@@ -36,6 +36,7 @@ from agent.context import Context
 from agent.errors import LimitError, ModelError
 from agent.nodes.budget import Budget
 from agent.nodes.common import (
+    before_question,
     calls_left,
     covered,
     offered,
@@ -220,7 +221,7 @@ async def _asked(
     settings, language = resources.settings, state["language"]
     sources, support = _sources(state)
     room = budget.tokens * 3 // 4  # the rest is the reply's
-    history = recent(state["messages"][:-1], settings.limits.history_tokens)
+    history = recent(before_question(state), settings.limits.history_tokens)
     prompt = await asyncio.to_thread(  # counting tokens may have to wait for a download
         partial(
             answer_prompt,

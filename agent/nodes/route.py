@@ -68,6 +68,7 @@ async def decide(
         known,
         visible=lambda target: resources.sees(target, context.principal),
         complete=complete,
+        weigh=resources.weigh,
         language=state["language"],
     )
 

@@ -15,7 +15,7 @@ from agent.answering.validity import with_validity
 from agent.context import Context, Resources
 from agent.models import ChatModel, Message
 from agent.nodes.budget import Budget, added, no_usage
-from agent.nodes.common import answer_id, say, tell, words
+from agent.nodes.common import said, say, tell, words
 from agent.nodes.remember import remembered
 from agent.state import Answer, Previous, State
 from agent.traces import trace_of
@@ -57,12 +57,6 @@ async def verify(state: State, runtime: Runtime[Context]) -> dict[str, Any]:
         "usage": budget.usage,
         "timings_ms": dict(state["timings"]),
     }
-    message = {
-        "role": "assistant",
-        "id": answer_id(state),
-        "content": text,
-        "additional_kwargs": {"citations": standing, "action": outcome},
-    }
     observability.question_finished(answer, text=runtime.context.resources.settings.log.text)
     observability.note(
         {
@@ -75,7 +69,7 @@ async def verify(state: State, runtime: Runtime[Context]) -> dict[str, Any]:
     return {
         **memory,
         "answer": answer,
-        "messages": [*memory.get("messages", ()), message],
+        "messages": [*memory.get("messages", ()), said(state, text, outcome, standing)],
         "usage": budget.usage,
         "spent": added(state.get("spent") or no_usage(), budget.usage),
         # small talk does not end a topic, nor begin one

@@ -15,7 +15,7 @@ import pytest
 
 from agent import Answer, Principal, Waypost
 from agent.errors import ThreadError, UsageError
-from tests.agent.tiny import runs
+from tests.agent.tiny import runs, state_of
 
 ROOT = Path(__file__).parent.parent.parent
 MakeProject = Callable[..., Path]
@@ -244,6 +244,36 @@ async def test_decisions(
     assert ran == (
         [] if count is None else [{"tool": "order_part", "part": "seal", "count": count}]
     )
+
+
+async def conversation(waypost: Waypost, thread: str) -> list[tuple[str, str]]:
+    """Return who said what on a thread of nobody in particular."""
+    values = await state_of(waypost, thread)
+    return [(message.type, message.content) for message in values["messages"]]
+
+
+@pytest.mark.parametrize("decided", [True, False])
+async def test_a_waiting_call_is_part_of_the_conversation(tiny: Waypost, decided: bool) -> None:
+    """Interfaces show what waits as the last message; the answer, or that nothing was done, replaces it."""
+    thread = new_thread()
+    await tiny.ask("Hello", thread=thread)
+    pending = (await tiny.ask("Order 3 seals", thread=thread))["pending"]
+    assert pending is not None
+    [request] = pending["action_requests"]
+    assert (await conversation(tiny, thread))[2:] == [
+        ("human", "Order 3 seals"),
+        ("ai", request["description"]),
+    ]
+    if decided:
+        answer = await tiny.resume(thread=thread, decisions=APPROVE)
+        assert (await conversation(tiny, thread))[3:] == [("ai", answer["answer"])]
+    else:
+        answer = await tiny.ask("Hello", thread=thread)
+        assert (await conversation(tiny, thread))[3:] == [
+            ("ai", "That was not approved, so nothing was done."),
+            ("human", "Hello"),
+            ("ai", answer["answer"]),
+        ]
 
 
 @pytest.mark.parametrize(

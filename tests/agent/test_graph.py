@@ -177,8 +177,8 @@ def test_after_rewrite(tiny: Waypost) -> None:
     ("plans", "goes_to"),
     [
         ([], "respond"),
-        ([{"name": "list_documents", "args": {}}], "approve"),
-        ([{"name": "order_part", "args": {"part": "seal", "count": 1}}], "approve"),
+        ([{"name": "list_documents", "args": {}}], "propose"),
+        ([{"name": "order_part", "args": {"part": "seal", "count": 1}}], "propose"),
         ([{"name": "order_part", "args": {"part": "seal"}}], "clarify"),
         ([{"name": "list_documents", "args": {}}, {"name": "read_gauge", "args": {}}], "clarify"),
     ],
@@ -188,13 +188,19 @@ def test_after_plan(tiny: Waypost, plans: list[dict[str, Any]], goes_to: str) ->
     assert Edges(resources(tiny)).after_plan(state(plans=plans)) == goes_to
 
 
+@pytest.mark.parametrize(("approvals", "goes_to"), [([], "run_tools"), ([1], "approve")])
+def test_after_propose(tiny: Waypost, approvals: list[int], goes_to: str) -> None:
+    """A turn waits for a person only where one must decide."""
+    assert Edges(resources(tiny)).after_propose(state(approvals=approvals)) == goes_to
+
+
 @pytest.mark.parametrize(
     ("text", "outcome", "rewrites", "goes_to"),
     [
         ("Every 500 hours.", "search", 0, "verify"),
         ("", "abstain", 0, "rewrite"),
         ("", "abstain", 1, "abstain"),
-        ("", "act", 0, "approve"),
+        ("", "act", 0, "propose"),
     ],
 )
 def test_after_respond(tiny: Waypost, text: str, outcome: str, rewrites: int, goes_to: str) -> None:

@@ -27,6 +27,7 @@ from pydantic import BaseModel
 
 from agent import nodes
 from agent.context import Context, Resources
+from agent.edges import Edges
 from agent.errors import StoreError, ToolError, UsageError
 from agent.nodes.approve import checked_decisions
 from agent.settings import Settings, ToolSettings
@@ -638,9 +639,11 @@ def approval(shop: dict[str, Tool], ledger: Ledger) -> Any:
     )
     context = Context(resources, LI)
     graph = StateGraph(State, context_schema=Context)
+    graph.add_node("propose", nodes.propose)
     graph.add_node("approve", nodes.approve)
     graph.add_node("run_tools", nodes.run_tools)
-    graph.add_edge(START, "approve")
+    graph.add_edge(START, "propose")
+    graph.add_conditional_edges("propose", Edges(resources).after_propose, ["approve", "run_tools"])
     graph.add_edge("approve", "run_tools")
     graph.add_edge("run_tools", END)
     compiled = graph.compile(checkpointer=InMemorySaver())

@@ -18,7 +18,7 @@ from agent.errors import ModelError
 from agent.models import ChatModel, Completion
 from agent.settings import AnswerSettings, Limits, Role, ThreadLimits, load
 from tests.agent.scripted import Calls, Scripted, scripted
-from tests.agent.tiny import runs, write_tiny_project
+from tests.agent.tiny import runs, state_of, write_tiny_project
 
 LUBRICATION = "How often is the bearing lubricated?"
 COMPARISON = "Compare the lubrication of the bearing and the replacement of the seal"
@@ -145,6 +145,7 @@ async def test_the_model_finds_an_argument(project: Path) -> None:
         answer = await waypost.resume(thread="dozen", decisions=[{"type": "approve"}])
     assert "order_part" in models["answerer"].offered[0]
     assert "read_salary" not in models["answerer"].offered[0]
+    assert asked["answer"] not in models["answerer"].prompts[1]  # what waited is no earlier turn
     assert answer["answer"] == "Ordered 12 of seal [3]."
     assert answer["citations"][0]["document"] == "tool:order_part"
     assert answer["grounded"]
@@ -348,7 +349,7 @@ async def test_a_long_thread_is_summarised(project: Path) -> None:
         models = play(waypost, answerer=[reply] * 12, rewriter=["They asked about grease."] * 12)
         for _ in range(8):
             await waypost.ask(LUBRICATION, thread="long")
-        values = await _values(waypost, "long")
+        values = await state_of(waypost, "long")
     assert values["summary"] == "They asked about grease."
     assert "They asked about grease." in models["answerer"].prompts[-1]
     assert len(values["messages"]) == 16
@@ -362,13 +363,8 @@ async def test_a_long_thread_without_a_rewriter(project: Path) -> None:
         play(waypost)
         for _ in range(6):
             await waypost.ask(LUBRICATION, thread="listed")
-        values = await _values(waypost, "listed")
+        values = await state_of(waypost, "listed")
     assert LUBRICATION in values["summary"]
-
-
-async def _values(waypost: Waypost, thread: str) -> dict[str, Any]:
-    graph = await waypost._remembering()
-    return dict((await graph.aget_state(waypost._config(None, thread))).values)
 
 
 async def test_messages_are_streamed_as_checked(project: Path) -> None:

@@ -6,7 +6,9 @@ import json
 from pathlib import Path
 from typing import Any
 
-__all__ = ["runs", "write_tiny_project"]
+from agent import Waypost
+
+__all__ = ["runs", "state_of", "write_tiny_project"]
 
 SETTINGS = """\
 [project]
@@ -171,3 +173,9 @@ def runs(project: Path) -> list[dict[str, Any]]:
     path = project / "runs.jsonl"
     lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
     return [json.loads(line) for line in lines]
+
+
+async def state_of(waypost: Waypost, thread: str) -> dict[str, Any]:
+    """Return what is stored of a thread of nobody in particular."""
+    graph = await waypost._remembering()
+    return dict((await graph.aget_state(waypost._config(None, thread))).values)
