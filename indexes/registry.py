@@ -22,6 +22,7 @@ from indexes.ingest.documents import Documents
 from indexes.ingest.estimate import Confirm
 from indexes.ingest.sources import load_sources
 from indexes.ingest.sync import Progress, ingesting, sync_files
+from indexes.ingest.waiting import waiting_files
 from indexes.ingest.watch import changes
 from indexes.lexical import SATURATION, encode_query, encode_term
 from indexes.search import FlatIndex, HierarchicalIndex
@@ -348,6 +349,14 @@ class Registry:
                 for other in await self._documents.sync_named(sources, others, progress, confirm):
                     _add(report, other)
         return report
+
+    async def waiting(self) -> list[str]:
+        """Return the files that an ingestion would add, read anew or take out, as far as they can be read.
+
+        Raises:
+            ConfigurationError: access.toml or fields.toml is unusable.
+        """
+        return await waiting_files(self.project, self.settings, self.store, self._embedders)
 
     async def sync_source(
         self, index: str, source: Source, progress: Progress | None = None

@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from difflib import get_close_matches
 from pathlib import Path
-from typing import Any, Literal, Self, TypeVar
+from typing import Any, Literal, Self, TypeVar, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
@@ -37,11 +38,16 @@ class Section(BaseModel):
 
 
 class ProjectSettings(Section):
-    """[project]: what the assistant is and whom its documents are for."""
+    """[project]: what the assistant is and whom its documents are for.
+
+    `contact` says how people reach a person: it is told where a conversation is handed over, and where
+    nothing supported an answer twice in a row.
+    """
 
     name: str = "Waypost"
     language: Literal["zh", "en"] = "en"
     persona: str = ""
+    contact: str = ""
     default_access: Literal["public", "private"] = "private"
 
 
@@ -287,7 +293,9 @@ def load_settings(project: Path, kind: type[SettingsT]) -> SettingsT:
     try:
         return kind.model_validate(_with_environment(data, os.environ))
     except ValidationError as error:
-        raise ConfigurationError(_describe(error, path, text), fix="correct that key.") from error
+        raise ConfigurationError(
+            _describe(error, path, text, kind), fix="correct that key."
+        ) from error
 
 
 def _with_environment(data: dict[str, Any], environment: os._Environ[str]) -> dict[str, Any]:
@@ -300,15 +308,36 @@ def _with_environment(data: dict[str, Any], environment: os._Environ[str]) -> di
     return data
 
 
-def _describe(error: ValidationError, path: Path, text: str) -> str:
+def _describe(error: ValidationError, path: Path, text: str, kind: type[BaseModel]) -> str:
     problems = []
     for item in error.errors(include_url=False, include_input=False):
         where = ".".join(str(part + 1) if isinstance(part, int) else part for part in item["loc"])
         line = _line_of(item["loc"], text)
         at = f" (line {line})" if line else ""
-        what = "unknown key" if item["type"] == "extra_forbidden" else item["msg"]
+        what = item["msg"].removeprefix("Value error, ")
+        if item["type"] == "extra_forbidden":
+            near = get_close_matches(str(item["loc"][-1]), _keys_at(kind, item["loc"][:-1]), 1)
+            what = f"unknown key; did you mean {near[0]!r}?" if near else "unknown key"
         problems.append(f"{where or 'the file'}{at}: {what}")
     return f"{str(path)!r} is not usable: " + "; ".join(problems) + "."
+
+
+def _keys_at(kind: type[BaseModel], loc: Sequence[int | str]) -> list[str]:
+    """Return the keys that a table of the settings may have."""
+    for part in loc:
+        if isinstance(part, str):
+            field = kind.model_fields.get(part)
+            inner = [] if field is None else _tables_in(field.annotation)
+            if not inner:
+                return []
+            kind = inner[0]
+    return list(kind.model_fields)
+
+
+def _tables_in(annotation: Any) -> list[type[BaseModel]]:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return [annotation]
+    return [table for part in get_args(annotation) for table in _tables_in(part)]
 
 
 def _line_of(loc: tuple[int | str, ...], text: str) -> int | None:

@@ -101,14 +101,19 @@ def _tell(report: SyncReport, as_json: bool) -> None:
 
 
 def doctor(project: Project = Path(), as_json: Json = False) -> None:
-    """Check settings, sources, store, models and tools; say what to fix."""
+    """Check settings, documents, models, store, access and tools; say what to fix.
+
+    Every chat model is asked for one word. The exit code is 1 where something is wrong.
+    """
     from agent.doctor import examine
 
     checks = run_async(examine(project))
+    sound = all(check["ok"] for check in checks)
     if as_json:
         print_json({"checks": checks})
-        return
+        raise typer.Exit(0 if sound else 1)
     for check in checks:
         typer.echo(f"{'ok  ' if check['ok'] else 'FAIL'} {check['name']}: {check['detail']}")
         if check["fix"]:
             typer.echo(f"     fix: {check['fix']}")
+    raise typer.Exit(0 if sound else 1)

@@ -168,42 +168,6 @@ async def test_ingest_follows_the_sources(tmp_path: Path, tiny: Waypost) -> None
     assert [failure["path"] for failure in report["failed"]] == ["docs/manual/broken.pdf"]
 
 
-def test_doctor_on_a_good_project(project: Path) -> None:
-    """Nothing is found where nothing is wrong."""
-    checks = printed("doctor", "--project", project)["checks"]
-    assert {tuple(check) for check in checks} == {("name", "ok", "detail", "fix")}
-    assert [check["name"] for check in checks if not check["ok"]] == []
-    assert "2 chunks" in checks[-1]["detail"]
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize(
-    ("edit", "name", "detail"),
-    [
-        (
-            ('language = "en"', 'lnguage = "en"'),
-            "settings",
-            "project.lnguage (line 3): unknown key",
-        ),
-        (("docs/manual/*", "documents/*"), "sources", "no file matches: manual"),
-        (("tools:read_gauge", "tools:read_gage"), "store and tools", "'read_gage'"),
-        (("[routing]", '[models]\nchat = "openai:x"\n\n[routing]'), "models", "OPENAI_API_KEY"),
-    ],
-)
-def test_doctor_on_a_broken_project(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, edit: tuple[str, str], name: str, detail: str
-) -> None:
-    """What is wrong is named, with how to mend it."""
-    monkeypatch.delitem(ENVIRONMENT, "OPENAI_API_KEY", raising=False)
-    settings = write_tiny_project(tmp_path) / "waypost.toml"
-    settings.write_text(settings.read_text("utf-8").replace(*edit), "utf-8")
-    checks = printed("doctor", "--project", tmp_path)["checks"]
-    [failed] = [check for check in checks if not check["ok"]]
-    assert failed["name"] == name
-    assert detail in failed["detail"]
-    assert failed["fix"]
-
-
 MISTAKES: dict[str, tuple[list[str], list[str]]] = {
     "missing folder": (["search", "Hi", "--project", "absent"], ["'absent'", "waypost init"]),
     "no project": (["search", "Hi", "--project", "empty"], ["no Waypost project", "waypost.toml"]),
