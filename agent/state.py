@@ -162,8 +162,8 @@ class Output(TypedDict):
 class State(TypedDict, total=False):
     """The graph's state.
 
-    `messages`, `summary` (of the first `summarised` ones), `previous` and `spent` belong to the thread, all
-    else to one turn. `turn` is its unique name and `deadline` when it must end, in seconds of the epoch.
+    `messages`, `summary` (of the first `summarised` ones), `previous`, `refusals` (in a row) and `spent`
+    belong to the thread, all else to one turn. `turn` is its unique name and `deadline` when it must end, in seconds of the epoch.
     `tool_calls` are all that were made, in `rounds`; `plans` are those about to be made, `approvals` the
     positions of those that a person must decide about. `denied` are the chunks in which the chat model
     found no answer.
@@ -173,6 +173,7 @@ class State(TypedDict, total=False):
     summary: str
     summarised: int
     previous: Previous | None
+    refusals: int
     spent: Usage
     turn: str
     deadline: float

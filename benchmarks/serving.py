@@ -220,7 +220,7 @@ async def in_process(project: Path) -> AsyncIterator[tuple[Ask, Ingest, int]]:
             await waypost.ask(text, principal=Principal(f"user{user}"))
 
         async def ingest() -> None:
-            write_documents(project, next(batches))
+            await asyncio.to_thread(write_documents, project, next(batches))
             await waypost.ingest()
 
         yield ask, ingest, os.getpid()
@@ -262,7 +262,7 @@ async def on_server(project: Path) -> AsyncIterator[tuple[Ask, Ingest, int]]:
                 done.raise_for_status().json()["answer"]  # an error has none
 
             async def ingest() -> None:
-                write_documents(project, next(batches))
+                await asyncio.to_thread(write_documents, project, next(batches))
                 one = await asyncio.create_subprocess_exec(
                     *waypost, "ingest", "--project", str(project), "--json",
                     env=env, stdout=subprocess.DEVNULL,

@@ -8,7 +8,7 @@ from langgraph.runtime import Runtime
 
 from agent.answering import empty_draft
 from agent.context import Context
-from agent.nodes.common import covered, tell, words
+from agent.nodes.common import covered, tell, with_contact, words
 from agent.state import State
 from indexes.text import as_written
 
@@ -30,7 +30,7 @@ async def abstain(state: State, runtime: Runtime[Context]) -> dict[str, Any]:
     )
     if state["limit"] is not None:
         text = f"{text} {texts['limit_search'].format(limit=state['limit'])}"
-    text = tell(state, runtime, text)
+    text = tell(state, runtime, with_contact(state, runtime.context, text))
     return {"draft": {**empty_draft(), "text": text}, "outcome": "abstain"}
 
 

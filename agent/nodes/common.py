@@ -32,10 +32,12 @@ __all__ = [
     "slots_of",
     "tell",
     "visible_indexes",
+    "with_contact",
     "words",
 ]
 
 OFFERED = 4  # tools that a model is shown
+REFUSALS = 2  # in a row, from which on people are told how to reach a person
 
 
 def words(state: State) -> dict[str, Any]:
@@ -88,6 +90,14 @@ def said(
         "content": text,
         "additional_kwargs": {"citations": list(citations), "action": outcome},
     }
+
+
+def with_contact(state: State, context: Context, text: str) -> str:
+    """Return a refusal with how to reach a person, if it is not the first one in a row."""
+    contact = context.resources.settings.project.contact
+    if not contact or state.get("refusals", 0) + 1 < REFUSALS:
+        return text
+    return f"{text} {words(state)['contact'].format(contact=contact)}"
 
 
 def before_question(state: State) -> list[Any]:

@@ -44,6 +44,7 @@ from agent.nodes.common import (
     result_text,
     say,
     tell,
+    with_contact,
     words,
 )
 from agent.nodes.remember import recent
@@ -365,6 +366,7 @@ async def _reply(state: State, runtime: Runtime[Context]) -> dict[str, Any]:
         reply = context.resources.prompts.small_talk(state["talk"], state["language"])
         text = reply.format(persona=persona, covered=covered(state, context))
         return _said(state, runtime, text, "answer")
+    outside: str = messages["outside"].format(covered=covered(state, context))
     model = context.resources.models.get("answerer")
     if context.resources.settings.routing.outside == "model" and model is not None:
         budget, out = Budget(state, context), _Out(state, runtime)
@@ -386,13 +388,12 @@ async def _reply(state: State, runtime: Runtime[Context]) -> dict[str, Any]:
                 "usage": budget.usage,
             }
         out.restart()
-        text = messages["outside"].format(covered=covered(state, context))
+        text = with_contact(state, context, outside)
         if limit is not None:
             text = f"{text} {messages['limit_note'].format(limit=limit)}"
         told = _said(state, runtime, text, "abstain")
         return {**told, "usage": budget.usage, "limit": limit}
-    text = messages["outside"].format(covered=covered(state, context))
-    return _said(state, runtime, text, "abstain")
+    return _said(state, runtime, with_contact(state, context, outside), "abstain")
 
 
 def _said(state: State, runtime: Runtime[Context], text: str, outcome: str) -> dict[str, Any]:

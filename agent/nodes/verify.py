@@ -72,8 +72,7 @@ async def verify(state: State, runtime: Runtime[Context]) -> dict[str, Any]:
         "messages": [*memory.get("messages", ()), said(state, text, outcome, standing)],
         "usage": budget.usage,
         "spent": added(state.get("spent") or no_usage(), budget.usage),
-        # small talk does not end a topic, nor begin one
-        "previous": state.get("previous") if state["talk"] is not None else _previous(state),
+        **(_conversation(state) if state["talk"] is None else {}),
     }
 
 
@@ -132,6 +131,15 @@ async def _filled(
         count=model.count,
         prompts=resources.prompts,
     )
+
+
+def _conversation(state: State) -> dict[str, Any]:
+    """Return what the next turn is to know of this one; small talk neither ends a topic nor begins one."""
+    refused = state["outcome"] == "abstain"
+    return {
+        "previous": _previous(state),
+        "refusals": state.get("refusals", 0) + 1 if refused else 0,
+    }
 
 
 def _previous(state: State) -> Previous:

@@ -23,7 +23,11 @@ DOCUMENTS_SHOWN = 10
 
 
 def builtin_tools(
-    registry: Registry, language: Literal["zh", "en"], settings: Sequence[ToolSettings] = ()
+    registry: Registry,
+    language: Literal["zh", "en"],
+    settings: Sequence[ToolSettings] = (),
+    *,
+    contact: str = "",
 ) -> list[Tool]:
     """Return the tools that every project has.
 
@@ -31,6 +35,7 @@ def builtin_tools(
         registry: the project's indexes.
         language: of the texts that people read.
         settings: the [[tool]] tables; `use = "builtin:hand_over"` adds examples and sets rules of use.
+        contact: how people reach a person.
 
     Raises:
         ConfigurationError: a table names a tool that Waypost does not have.
@@ -39,7 +44,10 @@ def builtin_tools(
 
     async def hand_over(args: dict[str, Any], principal: Principal | None, key: str) -> Any:
         question = str(args.get("question", ""))
-        return {"handed_over": True, "summary": words["hand_over"].format(question=question)}
+        told = [words["hand_over"].format(question=question)]
+        if contact:
+            told.append(words["contact"].format(contact=contact))
+        return {"handed_over": True, "summary": "\n".join(told)}
 
     examples = texts("builtin_tools", "examples")
     asked = Parameter(

@@ -31,6 +31,7 @@ __all__ = ["main"]
 
 TEXT = 16  # characters of a document for each byte that a file may have: names of columns recur
 ARMED = 0.02  # of the time for a step, within which its alarm is not put off again
+NICE = 10  # who waits for an answer comes first
 LEAST = 16  # characters that a block counts as, so that no loader yields empty ones for ever
 
 
@@ -46,6 +47,7 @@ def main() -> None:
     )  # it would keep the other side waiting
     setup = Setup(**read_frame(asked))
     _limit_memory(setup.memory)
+    os.nice(NICE)
     signal.signal(signal.SIGALRM, signal.SIG_DFL)  # ends the process, whatever it is doing
     with out:
         _serve(setup, asked, out)

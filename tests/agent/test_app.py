@@ -246,6 +246,28 @@ async def test_decisions(
     )
 
 
+async def test_how_to_reach_a_person_is_told(tiny_project: MakeProject) -> None:
+    """Who asks for a person, or was refused twice in a row, learns how to reach one."""
+    project = tiny_project()
+    toml = project / "waypost.toml"
+    text = toml.read_text("utf-8").replace("[project]", '[project]\ncontact = "call 1234"', 1)
+    toml.write_text(text, "utf-8")
+    unknown = "How often is the gearbox of the crane painted?"
+    turns = [
+        ("I want to talk to a human", True),
+        (unknown, False),
+        ("年假有几天？", False),
+        (unknown, False),
+        ("Thank you!", False),
+        (unknown, True),
+    ]
+    async with Waypost.open(project) as waypost:
+        await waypost.ingest()
+        for question, told in turns:
+            answer = await waypost.ask(question, thread="t")
+            assert ("1234" in answer["answer"]) is told, (question, answer["answer"])
+
+
 async def conversation(waypost: Waypost, thread: str) -> list[tuple[str, str]]:
     """Return who said what on a thread of nobody in particular."""
     values = await state_of(waypost, thread)
