@@ -77,6 +77,7 @@ TARGETS: tuple[tuple[str, ...], ...] = (
     ("worker",),
 )
 ENDINGS = (".md", ".md", ".txt", ".csv", ".docx")
+HISTORY = {"synced", "since", "changes"}  # when a document was written, and how often
 LONG = 300  # sections: more than are written together
 
 
@@ -105,7 +106,7 @@ async def export(store: Store) -> dict[str, Any]:
 
 
 def _plain(point: Point) -> Any:
-    payload = {key: value for key, value in point.payload.items() if key != "synced"}
+    payload = {key: value for key, value in point.payload.items() if key not in HISTORY}
     sparse = {
         name: sorted(zip(one.ids, one.weights, strict=True)) for name, one in point.sparse.items()
     }

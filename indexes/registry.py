@@ -22,7 +22,7 @@ from indexes.ingest.documents import Documents
 from indexes.ingest.estimate import Confirm
 from indexes.ingest.sources import load_sources
 from indexes.ingest.sync import Progress, ingesting, sync_files
-from indexes.ingest.waiting import waiting_files
+from indexes.ingest.waiting import Waiting, waiting_files
 from indexes.ingest.watch import changes
 from indexes.lexical import SATURATION, encode_query, encode_term
 from indexes.search import FlatIndex, HierarchicalIndex
@@ -350,8 +350,8 @@ class Registry:
                     _add(report, other)
         return report
 
-    async def waiting(self) -> list[str]:
-        """Return the files that an ingestion would add, read anew or take out, as far as they can be read.
+    async def waiting(self) -> Waiting:
+        """Return the files that an ingestion would add, read anew or take out, and what it would refuse.
 
         Raises:
             ConfigurationError: access.toml or fields.toml is unusable.

@@ -45,11 +45,19 @@ async def _documents(waypost: Waypost) -> list[Check]:
     except WaypostError as error:
         return [failed("store", error)]
     checks = [passed("store", f"{chunks} chunks of {len(stored)} documents")]
-    if waiting:
+    if waiting.refused:
+        checks.append(
+            wrong(
+                "lists and files",
+                listed(waiting.refused),
+                "correct the patterns of access.toml and fields.toml, or the files that are named.",
+            )
+        )
+    if waiting.files:
         checks.append(
             wrong(
                 "documents",
-                f"{len(waiting)} files are not as they were ingested: {listed(waiting)}.",
+                f"{len(waiting.files)} files are not as they were ingested: {listed(waiting.files)}.",
                 "run `waypost ingest`, or keep `waypost ingest --watch` running.",
             )
         )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 from indexes.base import Store
@@ -14,13 +15,26 @@ from indexes.ingest.sync import recipe_of
 from indexes.settings import Settings
 from indexes.types import Filter
 
-__all__ = ["waiting_files"]
+__all__ = ["Waiting", "waiting_files"]
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """What an ingestion would find.
+
+    Args:
+        files: those that are not in the store as they are now, and those that have gone.
+        refused: what it would say of other files and of lists, each with its name.
+    """
+
+    files: list[str]
+    refused: list[str]
 
 
 async def waiting_files(
     project: Path, settings: Settings, store: Store, embedders: Mapping[str, CachedEmbedder]
-) -> list[str]:
-    """Return the files that are not in the store as they are now, and those that have gone.
+) -> Waiting:
+    """Return what an ingestion would find.
 
     Files that could not be read when they were as they are now are left out.
 
@@ -59,4 +73,5 @@ async def waiting_files(
         if (index, document) not in there
         and not any(not one or document.startswith(f"{one}/") for one in found.unseen)
     }
-    return sorted(new | gone)
+    refused = [f"{one['path']}: {one['error']}" for one in found.failed]
+    return Waiting(sorted(new | gone), refused)

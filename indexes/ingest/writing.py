@@ -47,6 +47,8 @@ KNOWN = (
     "own_access",
     "failed",
     "error",
+    "since",
+    "changes",
 )
 
 
@@ -120,7 +122,7 @@ class Writer:
                 work.staged += [point.id for point in points]
         changes = [*self._leaving(ended), *_packed(chunks.values())]
         changes += self._appearing(sound)
-        changes += [Upsert("documents", [_dated(p.document) for _, p in sound if p.document])]
+        changes += [Upsert("documents", [_dated(p.document, w) for w, p in sound if p.document])]
         for work, error in failed:
             changes += self._broken_off(work, error)
         await self._store.apply([change for change in changes if not _is_empty(change)])
@@ -321,9 +323,17 @@ def _packed(documents: Iterable[Sequence[Point]]) -> list[Change]:
     return [Upsert("chunks", pack) for pack in packs]
 
 
-def _dated(point: Point) -> Point:
+def _dated(point: Point, work: Work) -> Point:
+    """Return a document's point with its history: since when it is here, how often its content changed."""
     now = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
-    return replace(point, payload={**point.payload, "synced": now})
+    known = work.known if work.known is not None and _is_whole(work.known) else {}
+    changed = bool(known) and known.get("content") != work.item.content
+    history = {
+        "synced": now,
+        "since": known.get("since") or now,
+        "changes": int(known.get("changes") or 0) + changed,
+    }
+    return replace(point, payload=point.payload | history)
 
 
 def _is_empty(change: Change) -> bool:

@@ -121,7 +121,7 @@ MISTAKES: dict[str, tuple[Break, str, str, str]] = {
     "changed since": (file("docs/manual/pump.md", "# Pump\n\nIt is red.\n"), "documents", "docs/manual/pump.md", "waypost ingest"),
     "unreadable document": (ingested(file("docs/manual/broken.pdf", b"no pdf")), "documents", "broken.pdf", "mend the files"),
     "nobody may see anything": (private, "access", "Nobody may see any of the 1 documents of 'leave'", "default_access"),
-    "a list that fits nothing": (file("access.toml", '"docs/manul/*" = ["staff"]\n'), "access", "docs/manul/*", "access.toml"),
+    "a list that fits nothing": (file("access.toml", '"docs/manul/*" = ["staff"]\n'), "lists and files", "docs/manul/*", "access.toml"),
     "another embedding model": (setting("[routing]", '[models]\nembedding = "openai:other"\n\n[routing]'), "embedding model openai:other", "OPENAI_API_KEY", "set OPENAI_API_KEY"),
     "no server of the store": (setting("[routing]", SERVER), "store and tools", "127.0.0.1:9", ""),
     "no database of threads": (setting("[routing]", '[threads]\nurl = "postgresql://127.0.0.1:9/x"\n\n[routing]'), "threads", "database", "threads.url"),
