@@ -146,6 +146,8 @@ class Waypost:
             await self.traces.close()
         for model in set(self._resources.models.values()):
             await model.close()
+        if self._resources.adapter is not None:
+            self._resources.adapter.close()
         if self._threads is not None:
             await self._threads.close()
 
@@ -157,10 +159,12 @@ class Waypost:
     def with_models(self, models: Mapping[Role, ChatModel]) -> None:
         """Use chat models that were made elsewhere; a role that is left out is played locally.
 
+        The router's adapter, if it has one, is not used any more.
+
         Args:
             models: by role: router, rewriter, judge, answerer.
         """
-        self._use(replace(self._resources, models=dict(models)))
+        self._use(replace(self._resources, models=dict(models), adapter=None))
 
     def _use(self, resources: Resources) -> None:
         if resources.models:
@@ -221,7 +225,10 @@ class Waypost:
 
         router = await self._learner.router()
         decision = await router.route(
-            text, known, visible=lambda target: self._resources.sees(target, principal)
+            text,
+            known,
+            visible=lambda target: self._resources.sees(target, principal),
+            weigh=self._resources.weigh,
         )
         return decision.route
 
@@ -408,6 +415,11 @@ class Waypost:
             else:
                 raise ThreadError(f"Nothing waits for an approval on the thread {thread!r}.")
             yield turn, str(snapshot.values.get("question", ""))
+
+    @property
+    def resources(self) -> Resources:
+        """What its graph works with."""
+        return self._resources
 
     @property
     def traces(self) -> Traces | None:

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Literal
 
 from agent import observability
 from agent.context import Context, Resources
@@ -13,6 +16,8 @@ from agent.nodes.route import describe
 from agent.observability import LEARNING_FAILED
 from agent.routing import (
     CORRECTIONS,
+    LEARNED,
+    NONE,
     Correction,
     Corrections,
     CorrectionsFile,
@@ -20,15 +25,34 @@ from agent.routing import (
     Question,
     Router,
     Target,
+    question_key,
+    read_learned,
     spread,
+    stamp_of,
     talk_targets,
 )
 
-__all__ = ["Learner"]
+__all__ = ["Learner", "Lesson", "lessons_of", "targets_of", "taught"]
 
+SKIPPED = "learned.skipped"
 RETRY = 30.0  # seconds until corrections that could not be learned are tried again
 TITLES = 40  # how many titles and headings of an index the router learns from
 HEADINGS = 40
+
+
+@dataclass(frozen=True)
+class Lesson:
+    """A question that the router learns from.
+
+    Args:
+        question: as it stands alone.
+        target: the name of an index or a tool, or "none".
+        source: the project's examples, a correction, or what `waypost tune router` learned.
+    """
+
+    question: str
+    target: str
+    source: Literal["example", "correction", "learned"]
 
 
 class Learner:
@@ -44,13 +68,13 @@ class Learner:
         self._resources = resources
         self._router: Router | None = None
         self._corrections = CorrectionsFile(project / CORRECTIONS)
-        self._learned = Corrections()  # what the router has learned from
+        self._learned: object = None  # what the router has learned from
         self._learning: asyncio.Task[None] | None = None
         self._first = asyncio.Lock()
         self._fitting = asyncio.Lock()
 
     async def router(self) -> Router:
-        """Return the router, fitted on the project's examples and corrections.
+        """Return the router, fitted on the project's examples, corrections and what was learned.
 
         A correction decides its own question at once; the router learns from it meanwhile.
         """
@@ -59,9 +83,9 @@ class Learner:
                 if self._router is None:
                     await self.learn()
         elif (self._learning is None or self._learning.done()) and await asyncio.to_thread(
-            self._corrections.current
-        ) is not self._learned:
-            self._learning = asyncio.create_task(self._learn_corrections())
+            self._to_learn
+        ) != self._learned:
+            self._learning = asyncio.create_task(self._learn_again())
         assert self._router is not None
         return self._router
 
@@ -81,7 +105,11 @@ class Learner:
             self._learning.cancel()
             await asyncio.gather(self._learning, return_exceptions=True)
 
-    async def _learn_corrections(self) -> None:
+    def _to_learn(self) -> tuple[Corrections, object]:
+        """Return what equals itself until the corrections or the learned examples change."""
+        return self._corrections.current(), stamp_of(self._project / LEARNED)
+
+    async def _learn_again(self) -> None:
         try:
             await self.learn()
         except Exception as error:  # nobody awaits this; the router of before goes on answering
@@ -89,18 +117,16 @@ class Learner:
             observability.warning(LEARNING_FAILED, error=code)
             await asyncio.sleep(RETRY)
 
-    async def _made(self) -> tuple[Router, Corrections]:
+    async def _made(self) -> tuple[Router, object]:
         resources = self._resources()
-        settings, registry = resources.settings, resources.registry
-        corrections = await asyncio.to_thread(self._corrections.current)
+        settings = resources.settings
+        to_learn = await asyncio.to_thread(self._to_learn)
+        lessons = await asyncio.to_thread(lessons_of, self._project, resources, to_learn[0])
+        targets, none = taught(await targets_of(resources), lessons)
         classifier = LocalClassifier(
-            await self._targets(resources, corrections),
-            [
-                *settings.routing.none,
-                *await asyncio.to_thread(self._lines, settings.routing.none_file, "none_file"),
-                *corrections.none(),
-            ],
-            registry.embedder(settings.routing.embedding),
+            targets,
+            none,
+            resources.registry.embedder(settings.routing.embedding),
             self._project / settings.store.path / "cache" / "router.npz",
         )
 
@@ -114,54 +140,106 @@ class Learner:
             lambda question: self._corrections.current().match(question),
             prompts=resources.prompts,
         )
-        return router, corrections
+        return router, to_learn
 
-    async def _targets(self, resources: Resources, corrections: Corrections) -> list[Target]:
-        corrected = corrections.examples()
-        # Only public titles: a route's probabilities must not tell of documents one may not see.
-        outlines = await resources.registry.outlines(principal=None)
-        indexes = [
-            Target(
-                name=index.name,
-                kind="index",
-                title=index.label,
-                description=index.description,
-                examples=(
-                    *index.examples,
-                    *await asyncio.to_thread(self._lines, index.examples_file, "examples_file"),
-                ),
-                corrected=tuple(corrected.get(index.name, ())),
-                phrases=(
-                    *spread(outlines[index.name].titles, TITLES),
-                    *spread(outlines[index.name].headings, HEADINGS),
-                ),
-            )
-            for index in resources.settings.index
-        ]
-        tools = [
-            Target(
-                tool.name,
-                "tool",
-                tool.name,
-                tool.description,
-                tuple(tool.examples),
-                corrected=tuple(corrected.get(tool.name, ())),
-            )
-            for tool in resources.tools.values()
-        ]
-        return [*indexes, *tools, *talk_targets()]
 
-    def _lines(self, file: str, key: str) -> list[str]:
-        if not file:
-            return []
-        try:
-            text = (self._project / file).read_text(encoding="utf-8-sig")
-        except OSError as error:
-            raise ConfigurationError(
-                f"{key} = {file!r} cannot be read: {error.strerror}.", fix="correct the path."
-            ) from error
-        except UnicodeDecodeError as error:
-            raise ConfigurationError(
-                f"{key} = {file!r} is not in UTF-8.", fix="save it as UTF-8."
-            ) from error
-        return [line.strip() for line in text.splitlines() if line.strip()]
+def lessons_of(project: Path, resources: Resources, corrections: Corrections) -> list[Lesson]:
+    """Return what a project's router learns from, but for small talk: it reads files, so ask in a thread.
+
+    What was corrected comes before what was learned about the same question, and so do the examples.
+
+    Args:
+        project: its folder.
+        resources: its resources.
+        corrections: those that count.
+
+    Raises:
+        ConfigurationError: a file of examples cannot be read.
+    """
+    settings = resources.settings
+    found: list[Lesson] = []
+
+    def add(
+        target: str, questions: Sequence[str], source: Literal["example", "correction"]
+    ) -> None:
+        found.extend(Lesson(question, target, source) for question in questions)
+
+    for index in settings.index:
+        lines = _lines(project, index.examples_file, "examples_file")
+        add(index.name, [*index.examples, *lines], "example")
+    for tool in resources.tools.values():
+        add(tool.name, tool.examples, "example")
+    add(NONE, settings.routing.none, "example")
+    add(NONE, _lines(project, settings.routing.none_file, "none_file"), "example")
+    for name, questions in corrections.examples().items():
+        add(name, questions, "correction")
+    add(NONE, corrections.none(), "correction")
+    known = {question_key(one.question) for one in found}
+    learned = read_learned(project / LEARNED)
+    for problem in learned.problems:
+        observability.warning(SKIPPED, file=str(project / LEARNED), problem=problem)
+    for one in learned.examples:
+        key = question_key(one.question)
+        if key not in known and corrections.match(one.question) is None:
+            known.add(key)
+            found.append(Lesson(one.question, one.target, "learned"))
+    return found
+
+
+async def targets_of(resources: Resources) -> list[Target]:
+    """Return what can be routed to; of the examples only those of small talk, which no project teaches."""
+    # Only public titles: a route's probabilities must not tell of documents one may not see.
+    outlines = await resources.registry.outlines(principal=None)
+    indexes = [
+        Target(
+            name=index.name,
+            kind="index",
+            title=index.label,
+            description=index.description,
+            phrases=(
+                *spread(outlines[index.name].titles, TITLES),
+                *spread(outlines[index.name].headings, HEADINGS),
+            ),
+        )
+        for index in resources.settings.index
+    ]
+    tools = [
+        Target(tool.name, "tool", tool.name, tool.description) for tool in resources.tools.values()
+    ]
+    return [*indexes, *tools, *talk_targets()]
+
+
+def taught(targets: Sequence[Target], lessons: Sequence[Lesson]) -> tuple[list[Target], list[str]]:
+    """Return targets with their lessons, and the questions that no target covers.
+
+    Lessons about what is no target any more are passed over.
+    """
+    examples: dict[str, list[str]] = defaultdict(list)
+    people: dict[str, list[str]] = defaultdict(list)
+    for one in lessons:
+        (examples if one.source == "example" else people)[one.target].append(one.question)
+    filled = [
+        replace(
+            target,
+            examples=(*target.examples, *examples[target.name]),
+            corrected=tuple(people[target.name]),
+        )
+        for target in targets
+    ]
+    return filled, [*examples[NONE], *people[NONE]]
+
+
+def _lines(project: Path, file: str, key: str) -> list[str]:
+    if not file:
+        return []
+    try:
+        text = (project / file).read_text(encoding="utf-8-sig")
+    except OSError as error:
+        raise ConfigurationError(
+            f"{key} = {file!r} cannot be read: {error.strerror}.", fix="correct the path."
+        ) from error
+    except UnicodeDecodeError as error:
+        raise ConfigurationError(
+            f"{key} = {file!r} is not in UTF-8.", fix="save it as UTF-8."
+        ) from error
+    return [line.strip() for line in text.splitlines() if line.strip()]

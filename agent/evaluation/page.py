@@ -12,7 +12,7 @@ from agent.evaluation.types import Comparison, Report, Result
 from agent.evaluation.words import changed, expected_lines, got_lines, shown
 from prompts import texts
 
-__all__ = ["page"]
+__all__ = ["document", "page", "table"]
 
 POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
 STYLE = """
@@ -74,9 +74,14 @@ def page(
         *_section(words["confusion"], el("p", words["confusion_note"]), _confusion(report)),
         *_section(words["classes"], _classes(report, words)),
         *_section(words["misroutes"], _misroutes(report, words)),
-        *_section(words["decided"], _table((), report["decided_by"].items())),
+        *_section(words["decided"], table((), report["decided_by"].items())),
         *_section(words["misses"], *_unknown(report, words), _misses(report, words)),
     ]
+    return document(title, body, language)
+
+
+def document(title: str, body: Sequence[Element], language: Literal["zh", "en"]) -> str:
+    """Return a whole page that loads nothing and runs nothing."""
     head = el(
         "head",
         el("meta", charset="utf-8"),
@@ -93,7 +98,8 @@ def _section(title: str, *content: Element) -> list[Element]:
     return [el("h2", title), *content]
 
 
-def _table(head: Sequence[str], rows: Iterable[Sequence[Any]], **attributes: str) -> Element:
+def table(head: Sequence[str], rows: Iterable[Sequence[Any]], **attributes: str) -> Element:
+    """Return a table; a cell is a text, a number, a list of lines, or an element."""
     top = [el("thead", el("tr", *(el("th", one) for one in head)))] if head else []
     body = el("tbody", *(el("tr", *(_cell(one) for one in row)) for row in rows))
     return el("div", el("table", *top, body, **attributes), class_="wide")
@@ -132,7 +138,7 @@ def _figures(report: Report, comparison: Comparison | None, words: dict[str, Any
             text, kind = changed(key, change["difference"])
             row += [_number(shown(key, change["old"])), _number(text, kind)]
         rows.append(row)
-    return _table(head, rows)
+    return table(head, rows)
 
 
 def _changes(comparison: Comparison, words: dict[str, Any]) -> list[Element]:
@@ -144,7 +150,7 @@ def _changes(comparison: Comparison, words: dict[str, Any]) -> list[Element]:
     ]
     said = el("p", words["shared"].format(count=comparison["shared"]))
     head = [words["figure"], words["became_right"], words["became_wrong"]]
-    return _section(words["changes"], said, _table(head, rows))
+    return _section(words["changes"], said, table(head, rows))
 
 
 def _figure(words: dict[str, Any], key: str, plot: Element) -> Element:
@@ -166,7 +172,7 @@ def _confusion(report: Report) -> Element:
             for other, count in zip(names, row, strict=True)
         ]
         rows.append([el("th", name), *cells])
-    return _table(["", *names], rows, class_="confusion")
+    return table(["", *names], rows, class_="confusion")
 
 
 def _classes(report: Report, words: dict[str, Any]) -> Element:
@@ -179,7 +185,7 @@ def _classes(report: Report, words: dict[str, Any]) -> Element:
         ]
         for name, one in report["classes"].items()
     ]
-    return _table(head, rows)
+    return table(head, rows)
 
 
 def _misroutes(report: Report, words: dict[str, Any]) -> Element:
@@ -196,7 +202,7 @@ def _misroutes(report: Report, words: dict[str, Any]) -> Element:
             ("wrong", report["misroutes"]["wrong"]),
         )
     ]
-    return _table(head, rows)
+    return table(head, rows)
 
 
 def _unknown(report: Report, words: dict[str, Any]) -> list[Element]:
@@ -222,7 +228,7 @@ def _misses(report: Report, words: dict[str, Any]) -> Element:
         ]
         for one in missed
     ]
-    return _table(head, rows, class_="misses")
+    return table(head, rows, class_="misses")
 
 
 def _missed(result: Result) -> list[str]:

@@ -125,6 +125,8 @@ def _result(asked: Asked, scores: Mapping[str, float]) -> Result:
         "decided_by": route["decided_by"],
         "reason": route["reason"],
         "scores": {key: round(value, 4) for key, value in all_scores.items()},
+        "timings_ms": dict(answer["timings_ms"]),
+        "usage": answer["usage"],
     }
 
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NotRequired
 
 from typing_extensions import TypedDict  # pydantic needs it before Python 3.12
+
+from agent.state import Usage
 
 __all__ = [
     "Change",
@@ -95,7 +97,8 @@ class Misroutes(TypedDict):
 class Result(TypedDict):
     """One question: its labels, what came out, and its value for every figure it is labelled for.
 
-    `right` says whether it was routed right; None where no label tells.
+    `right` says whether it was routed right; None where no label tells. `timings_ms` are those of the
+    graph's nodes and, as `total`, the turn's; `usage` is what the chat models took.
     """
 
     id: str
@@ -107,6 +110,8 @@ class Result(TypedDict):
     decided_by: str
     reason: str
     scores: dict[str, float]
+    timings_ms: dict[str, float]
+    usage: Usage
 
 
 class Report(TypedDict):
@@ -136,11 +141,16 @@ class Report(TypedDict):
 
 
 class EarlierResult(TypedDict):
-    """What a comparison reads of a question's earlier result."""
+    """What a comparison reads of a question's earlier result; older versions wrote less of it."""
 
     id: str
     question: str
     scores: dict[str, float]
+    expected: NotRequired[dict[str, Any]]
+    got: NotRequired[dict[str, Any]]
+    reason: NotRequired[str]
+    timings_ms: NotRequired[dict[str, float]]
+    usage: NotRequired[Usage]
 
 
 class Earlier(TypedDict):

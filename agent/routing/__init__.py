@@ -5,8 +5,22 @@ from __future__ import annotations
 from agent.routing.cascade import Router
 from agent.routing.classifier import LocalClassifier, spread
 from agent.routing.corrections import FILE as CORRECTIONS
-from agent.routing.corrections import Correction, Corrections, CorrectionsFile, Right
+from agent.routing.corrections import (
+    Correction,
+    Corrections,
+    CorrectionsFile,
+    Right,
+    question_key,
+)
 from agent.routing.followup import Standalone, ask_standalone, standalone
+from agent.routing.learned import (
+    LEARNED,
+    Learned,
+    LearnedExample,
+    Version,
+    read_learned,
+    stamp_of,
+)
 from agent.routing.parts import parts as parts_of
 from agent.routing.rules import stands_alone, talk_targets
 from agent.routing.types import (
@@ -19,10 +33,12 @@ from agent.routing.types import (
     Route,
     Slot,
     Target,
+    Weigh,
 )
 
 __all__ = [
     "CORRECTIONS",
+    "LEARNED",
     "NONE",
     "Action",
     "Candidate",
@@ -31,6 +47,8 @@ __all__ = [
     "Corrections",
     "CorrectionsFile",
     "Decision",
+    "Learned",
+    "LearnedExample",
     "LocalClassifier",
     "Question",
     "Right",
@@ -39,9 +57,14 @@ __all__ = [
     "Slot",
     "Standalone",
     "Target",
+    "Version",
+    "Weigh",
     "ask_standalone",
     "parts_of",
+    "question_key",
+    "read_learned",
     "spread",
+    "stamp_of",
     "standalone",
     "stands_alone",
     "talk_targets",

@@ -1,4 +1,4 @@
-"""The cascade: rules, the local classifier, a chat model, and a fan-out when none of them decides."""
+"""The cascade: rules, the local classifier, a tuned model, a chat model, and a fan-out when none decides."""
 
 from __future__ import annotations
 
@@ -6,24 +6,27 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from agent import observability
-from agent.errors import WaypostError
+from agent.errors import ConfigurationError, ModelError, WaypostError
 from agent.observability import STAGE_FAILED
 from agent.routing.classifier import LocalClassifier
 from agent.routing.corrections import Right
 from agent.routing.decision import FAN_OUT, cheapest, likely_tools, make_route
 from agent.routing.model import ask_model
+from agent.routing.pooling import pooled
 from agent.routing.rules import TALK, VAGUE, Rules
 from agent.routing.types import (
     NONE,
     Action,
     Asked,
     Complete,
+    DecidedBy,
     Decision,
     Describe,
     Language,
     Passed,
     Stage,
     Target,
+    Weigh,
 )
 from agent.settings import Routing
 from prompts import PACKAGED, Prompts
@@ -45,38 +48,86 @@ class Classifying:
 
     def __init__(self, classifier: LocalClassifier, settings: Routing) -> None:
         self._classifier = classifier
-        self._costs = settings.costs
-        self._threshold = settings.threshold
+        self._settings = settings
 
     async def decide(self, asked: Asked) -> Decision | Passed:
         """Return the decision of least cost, unless it is too unsure."""
         question = await asked.describe(asked.text)
         score = await self._classifier.score(question, [target.name for target in asked.targets])
-        asked = replace(asked, probabilities=score.probabilities)
-        choice = cheapest(asked, question.calls, self._costs)
-        best = max(asked.probabilities, key=lambda name: asked.probabilities[name])
-        unsure = bool(choice.targets) and (
-            asked.probabilities[choice.targets[0]] < LOST
-            or (choice.action == "search" and best == NONE)
-        )
-        if choice.sure < self._threshold and asked.complete is not None:
-            reason = f"the classifier is unsure ({choice.sure:.2f}: {score.reason})"
-            return Passed(reason, asked.probabilities)
-        if unsure:
-            return Passed(f"no target is likely enough ({score.reason})", asked.probabilities)
-        talk = [name.removeprefix(TALK) for name in choice.targets if name.startswith(TALK)]
-        action: Action = "clarify" if talk == [VAGUE] else choice.action
-        route = make_route(
-            asked,
-            action,
-            choice.targets if action == "search" else (),
-            choice.targets if action == "act" else (),
-            choice.sure,
-            score.reason,
-            "classifier",
-        )
-        kind = talk[0] if talk and talk != [VAGUE] else None
-        return Decision(route, kind, likely_tools(asked))
+        asked = replace(asked, probabilities=score.probabilities, calls=question.calls)
+        more = asked.complete is not None or asked.weigh is not None
+        return _least(asked, self._settings, score.reason, "classifier", more=more)
+
+
+class Weighing:
+    """The stage of a tuned model in this process: it decides as the classifier does, knowing more.
+
+    Args:
+        settings: what mistakes cost, and how sure it must be where a chat model can be asked.
+    """
+
+    name = "tuned model"
+
+    def __init__(self, settings: Routing) -> None:
+        self._settings = settings
+
+    async def decide(self, asked: Asked) -> Decision | Passed:
+        """Return the decision of least cost, unless it is too unsure.
+
+        A model that fails leaves what the classifier makes of the question.
+        """
+        if asked.weigh is None:
+            return Passed("")
+        more = asked.complete is not None
+        try:
+            chances = pooled(asked.probabilities, await asked.weigh(asked.text))
+        except (ConfigurationError, ModelError) as error:
+            observability.warning(STAGE_FAILED, stage=f"router {self.name}", error=error.code)
+            reason = f"the {self.name} failed ({error.message})"
+            return _least(asked, self._settings, reason, "classifier", more=more)
+        asked = replace(asked, probabilities=chances)
+        best = max(chances, key=lambda name: chances[name])
+        likely = f"{best.removeprefix(TALK)} is most likely ({chances[best]:.2f})"
+        reason = f"with what a tuned model finds, {likely}"
+        return _least(asked, self._settings, reason, "model", more=more)
+
+
+def _least(
+    asked: Asked, settings: Routing, reason: str, by: DecidedBy, *, more: bool
+) -> Decision | Passed:
+    """Return the decision of least cost, unless it is too unsure.
+
+    Args:
+        asked: the question, with probabilities.
+        settings: what mistakes cost, and how sure one must be.
+        reason: why the probabilities are so.
+        by: whose they are.
+        more: whether another stage may know better.
+    """
+    choice = cheapest(asked, asked.calls, settings.costs)
+    chances = asked.probabilities
+    best = max(chances, key=lambda name: chances[name])
+    unsure = bool(choice.targets) and (
+        chances[choice.targets[0]] < LOST or (choice.action == "search" and best == NONE)
+    )
+    if choice.sure < settings.threshold and more:
+        told = f"the {by} is unsure ({choice.sure:.2f}: {reason})"
+        return Passed(told, chances, asked.calls)
+    if unsure:
+        return Passed(f"no target is likely enough ({reason})", chances, asked.calls)
+    talk = [name.removeprefix(TALK) for name in choice.targets if name.startswith(TALK)]
+    action: Action = "clarify" if talk == [VAGUE] else choice.action
+    route = make_route(
+        asked,
+        action,
+        choice.targets if action == "search" else (),
+        choice.targets if action == "act" else (),
+        choice.sure,
+        reason,
+        by,
+    )
+    kind = talk[0] if talk and talk != [VAGUE] else None
+    return Decision(route, kind, likely_tools(asked))
 
 
 class Escalating:
@@ -132,6 +183,7 @@ class Router:
         self._stages: Sequence[Stage] = (
             Rules(corrections, settings.rule),
             Classifying(classifier, settings),
+            Weighing(settings),
             Escalating(settings.threshold, prompts),
         )
 
@@ -142,6 +194,7 @@ class Router:
         *,
         visible: Callable[[Target], bool] = lambda target: True,
         complete: Complete | None = None,
+        weigh: Weigh | None = None,
         language: Language = "en",
     ) -> Decision:
         """Return the route of a standalone question.
@@ -151,10 +204,11 @@ class Router:
             describe: finds its affinities and likeness to tool calls; called only if no rule decides.
             visible: whether the principal may see a target.
             complete: sends a prompt to the router's chat model; None where there is none.
+            weigh: asks a tuned model in this process; None where there is none.
             language: of the prompt.
         """
         targets = tuple(target for target in self._targets if visible(target))
-        asked = Asked(text, targets, describe, complete, language)
+        asked = Asked(text, targets, describe, complete, weigh, language)
         told: list[str] = []
         for stage in self._stages:
             try:
@@ -171,7 +225,7 @@ class Router:
                     verdict.route["reason"] = "; ".join([verdict.route["reason"], *told])
                 return verdict
             if verdict.probabilities:
-                asked = replace(asked, probabilities=verdict.probabilities)
+                asked = replace(asked, probabilities=verdict.probabilities, calls=verdict.calls)
             if verdict.reason:
                 told.append(verdict.reason)
         return _fan_out(asked, told)

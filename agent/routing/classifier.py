@@ -240,6 +240,15 @@ class LocalClassifier:
         parts = design[best, : len(FEATURES)] * model.weights[: len(FEATURES)]
         return TargetScore(found, FEATURES[int(np.argmax(parts))][1])
 
+    async def alike(self, questions: Sequence[str]) -> Floats:
+        """Return how alike questions are, as examples are compared, of shape (questions, questions).
+
+        1 is the same; texts without anything in common are around 0.
+        """
+        model = self._fitted
+        embedded = [await self._embedder.embed_query(text) for text in questions]
+        return await asyncio.to_thread(_alike, model, list(questions), embedded)
+
     async def _view(self, names: Sequence[str] | None) -> _Model:
         """Return the model of some targets, made when it is first asked for."""
         model = self._fitted
@@ -491,6 +500,19 @@ def _ridge(
     for position, text in enumerate(rows.texts[:count]):
         alike[position] += LEXICAL * lexicon.similarities(text)[:count]
     return KernelRidge.fit(alike, rows.owners[:count], classes)
+
+
+def _alike(model: _Model, questions: list[str], embedded: list[Floats]) -> Floats:
+    lexicon = Lexicon.of(questions)
+    out = np.zeros((len(questions), len(questions)), dtype=np.float32)
+    if questions:
+        means = model.means[[_language(text) for text in questions]]
+        shifted = np.asarray(embedded, dtype=np.float32) - means
+        shifted /= np.maximum(np.linalg.norm(shifted, axis=1, keepdims=True), 1e-9)
+        out += (1 - LEXICAL) * (shifted @ shifted.T)
+    for position, text in enumerate(questions):
+        out[position] += LEXICAL * lexicon.similarities(text)
+    return out
 
 
 def _features(

@@ -26,7 +26,15 @@ from agent.errors import ConfigurationError, UnknownIndexError, UsageError
 from agent.routing.types import Action
 from indexes.text import normalize
 
-__all__ = ["FILE", "Correction", "Corrections", "CorrectionsFile", "Right", "read_corrections"]
+__all__ = [
+    "FILE",
+    "Correction",
+    "Corrections",
+    "CorrectionsFile",
+    "Right",
+    "question_key",
+    "read_corrections",
+]
 
 FILE = Path("router") / "corrections.jsonl"
 SKIPPED = "correction.skipped"
@@ -129,14 +137,14 @@ class Corrections:
         self._rights: dict[str, tuple[str, Right]] = {}
         for entry in self.entries:
             if entry.right is not None:
-                self._rights[_key(entry.question)] = entry.question, entry.right
+                self._rights[question_key(entry.question)] = entry.question, entry.right
 
     def match(self, question: str) -> Right | None:
         """Return the right route of a question that was corrected.
 
         Case, width, script and the final punctuation make no difference.
         """
-        found = self._rights.get(_key(question))
+        found = self._rights.get(question_key(question))
         return None if found is None else found[1]
 
     def examples(self) -> dict[str, list[str]]:
@@ -246,7 +254,7 @@ def read_corrections(path: Path) -> Corrections:
             entries.append(_adapter().validate_json(line))
         except ValidationError as error:
             cut = "; the last line may have been cut off" if number == len(lines) else ""
-            problems.append(f"line {number}: {_reason(error)}{cut}")
+            problems.append(f"line {number}: {reason_of(error)}{cut}")
     return Corrections(entries, problems)
 
 
@@ -261,7 +269,7 @@ def _adapter() -> TypeAdapter[Correction]:
     return TypeAdapter(Correction)
 
 
-def _reason(error: ValidationError) -> str:
+def reason_of(error: ValidationError) -> str:
     """Return what is wrong with a line, without any of its text."""
     first = error.errors(include_input=False, include_url=False, include_context=False)[0]
     if first["type"] == "json_invalid":
@@ -271,6 +279,7 @@ def _reason(error: ValidationError) -> str:
     return f"{place}: {reason}" if place else reason
 
 
-def _key(question: str) -> str:
+def question_key(question: str) -> str:
+    """Return what stays the same of a question in another case, width or script, or with other final marks."""
     text = " ".join(normalize(question).split())
     return text.strip(ENDINGS) or text

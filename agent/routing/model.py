@@ -6,6 +6,7 @@ choices that it was given. Anything else is asked once more and then given up, n
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -14,7 +15,7 @@ from agent.routing.types import NONE, Complete, Language, Target
 from indexes.text import normalize
 from prompts import PACKAGED, Prompts
 
-__all__ = ["ModelChoice", "ask_model"]
+__all__ = ["MOST", "ModelChoice", "ask_model", "router_prompt", "router_reply"]
 
 DESCRIPTION = 200  # characters of a description, and of an example, that the prompt has
 EXAMPLE = 80
@@ -53,16 +54,34 @@ async def ask_model(
     Raises:
         ModelError: neither reply was of the form asked for, or `complete` failed.
     """
-    choices = "\n".join(_choice(target) for target in targets)
-    prompt = prompts.render("route", language, targets=choices, question=quoted(question, QUESTION))
     return await ask_twice(
-        prompt,
+        router_prompt(question, targets, language, prompts=prompts),
         complete,
         lambda reply: _parse(reply, targets),
         language=language,
         role="router",
         prompts=prompts,
     )
+
+
+def router_prompt(
+    question: str, targets: Sequence[Target], language: Language, *, prompts: Prompts = PACKAGED
+) -> str:
+    """Return what the model is asked.
+
+    Args:
+        question: the standalone question.
+        targets: the choices that the principal may see.
+        language: the prompt's language.
+        prompts: the project's prompts.
+    """
+    choices = "\n".join(_choice(target) for target in targets)
+    return prompts.render("route", language, targets=choices, question=quoted(question, QUESTION))
+
+
+def router_reply(names: Sequence[str]) -> str:
+    """Return the reply that chooses targets, best first; without one it is "none"."""
+    return json.dumps({"targets": [*names[:MOST]] or [NONE]}, ensure_ascii=False)
 
 
 def _choice(target: Target) -> str:

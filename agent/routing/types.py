@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
@@ -27,12 +28,14 @@ __all__ = [
     "Stage",
     "Target",
     "TargetScore",
+    "Weigh",
 ]
 
 Language = Literal["zh", "en"]
 Action = Literal["answer", "search", "act", "clarify"]
 DecidedBy = Literal["rule", "classifier", "model", "fallback"]
 NONE = "none"
+Weigh = Callable[[str], Awaitable[dict[str, float]]]
 
 
 class Candidate(TypedDict):
@@ -134,16 +137,20 @@ class Asked:
         targets: what the principal may be routed to.
         describe: finds what the documents and tools make of a question.
         complete: sends a prompt to the router's chat model; None where there is none.
+        weigh: gives a tuned model's probability of each name that it knows; None where there is none.
         language: of prompts.
         probabilities: of the targets by name and of "none", summing to 1, once they are known.
+        calls: how much it looks like a call of each tool with required arguments, once known.
     """
 
     text: str
     targets: tuple[Target, ...]
     describe: Describe
     complete: Complete | None = None
+    weigh: Weigh | None = None
     language: Language = "en"
     probabilities: dict[str, float] = field(default_factory=dict)
+    calls: dict[str, float] = field(default_factory=dict)
 
     def names(self, kind: str) -> list[str]:
         """Return the names of the targets of a kind."""
@@ -156,6 +163,7 @@ class Passed:
 
     reason: str
     probabilities: dict[str, float] = field(default_factory=dict)
+    calls: dict[str, float] = field(default_factory=dict)
 
 
 class Stage(Protocol):
