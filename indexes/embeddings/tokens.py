@@ -13,7 +13,7 @@ from typing import Any
 
 from indexes.log import warning
 
-__all__ = ["PATIENCE", "count_tokens", "estimate_tokens"]
+__all__ = ["PATIENCE", "count_tokens", "counts_exactly", "estimate_tokens"]
 
 PATIENCE = 10.0  # seconds for a download of 1.7 MB
 WIDE = 1 / 1.2  # of models made for many languages, rather too many
@@ -33,6 +33,11 @@ def count_tokens(model: str, text: str) -> int:
     if encoding is not None:
         return len(encoding.encode_ordinary(text))
     return estimate_tokens(text, wide=OPENAI_WIDE if name else WIDE)
+
+
+def counts_exactly(model: str) -> bool:
+    """Say whether `count_tokens` counts a model's tokens, and does not estimate them."""
+    return _encoding(_encoding_name(model)) is not None
 
 
 def estimate_tokens(text: str, *, wide: float = WIDE) -> int:
