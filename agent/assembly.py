@@ -10,6 +10,8 @@ from agent.context import Resources
 from agent.errors import ConfigurationError
 from agent.freshness import Freshness
 from agent.models import ChatModel, make_chat_model
+from agent.models.adapter import Adapter, open_adapter
+from agent.observability import warning
 from agent.routing import NONE, Router
 from agent.settings import ROLES, Role, Settings
 from agent.tools import Ledger, Tool, builtin_tools, load_tools
@@ -18,6 +20,8 @@ from indexes import Registry
 from prompts import PromptError, Prompts
 
 __all__ = ["assemble"]
+
+ADAPTER_OLD = "adapter.old"  # it never chooses these indexes: train it again
 
 
 def assemble(
@@ -43,7 +47,12 @@ def assemble(
     """
     every = [
         *load_tools(project, settings.tool),
-        *builtin_tools(registry, settings.project.language, settings.tool),
+        *builtin_tools(
+            registry,
+            settings.project.language,
+            settings.tool,
+            contact=settings.project.contact,
+        ),
         *tools,
     ]
     names = [tool.name for tool in every]
@@ -55,6 +64,7 @@ def assemble(
         router=router,
         tools={tool.name: tool for tool in every},
         models=_models(settings),
+        adapter=_adapter(project, settings, names),
         prompts=_prompts(project),
         form=load_format(settings.answer, project),
         ledger=Ledger(project / settings.store.path / "calls.db"),
@@ -71,6 +81,28 @@ def _models(settings: Settings) -> dict[Role, ChatModel]:
             made[chain] = make_chat_model(chain, settings.model)
     found = {role: made[settings.models.of(role)] for role in ROLES}
     return {role: model for role, model in found.items() if model is not None}
+
+
+def _adapter(project: Path, settings: Settings, tools: Sequence[str]) -> Adapter | None:
+    """Return the router's adapter, if what it chooses from is there."""
+    if settings.models.adapter is None:
+        return None
+    adapter = open_adapter(project / settings.models.adapter)
+    labels = set(adapter.card["labels"])
+    indexes = {index.name for index in settings.index}
+    strange = labels - indexes - {*tools, NONE}
+    remote = any(tool.mcp for tool in settings.tool)  # a server that is down has no tools to check
+    if strange and not remote:
+        raise ConfigurationError(
+            f"The adapter {settings.models.adapter!r} in [models] router chooses among names that"
+            f" the project does not have: {', '.join(sorted(strange))}.",
+            fix="train it again on this project's data (waypost tune export, waypost tune train),"
+            " or take it out of [models] router.",
+        )
+    new = indexes - labels if adapter.card["task"] == "router" else set()
+    if new:
+        warning(ADAPTER_OLD, adapter=settings.models.adapter, indexes=", ".join(sorted(new)))
+    return adapter
 
 
 def _prompts(project: Path) -> Prompts:

@@ -8,7 +8,8 @@ from datetime import date
 
 from agent.answering.formats import AnswerFormat, Plain
 from agent.models import ChatModel
-from agent.routing import Router, Target
+from agent.models.adapter import Adapter
+from agent.routing import Router, Target, Weigh
 from agent.settings import Role, Settings
 from agent.tools import Ledger, Parameter, Tool, ToolPlan, fill_arguments
 from agent.traces import Traces
@@ -32,6 +33,7 @@ class Resources:
         router: gives its router, fitted at the first call.
         tools: its tools and the built-in ones, by name.
         models: the chat models by role; a role without one is played locally.
+        adapter: the router's tuned model in this process, if it has one.
         prompts: the prompts, the project's own among them.
         form: of answers.
         ledger: of the calls with side effects; None: where no turn can be run again.
@@ -45,12 +47,18 @@ class Resources:
     router: Callable[[], Awaitable[Router]]
     tools: Mapping[str, Tool]
     models: Mapping[Role, ChatModel] = field(default_factory=dict)
+    adapter: Adapter | None = None
     prompts: Prompts = PACKAGED
     form: AnswerFormat = field(default_factory=Plain)
     ledger: Ledger | None = None
     today: Callable[[], date] = date.today
     fresh: Callable[[], Awaitable[None]] = _nothing
     traces: Traces | None = None
+
+    @property
+    def weigh(self) -> Weigh | None:
+        """What asks the router's tuned model, if it has one."""
+        return None if self.adapter is None else self.adapter.weigh
 
     @property
     def model_names(self) -> dict[str, str]:

@@ -39,6 +39,8 @@ __all__ = [
 
 EMBEDDING = r"^(local|openai:.+)$"
 CHAT = r"^(local|(openai|azure):.+)$"
+LORA = "lora:"  # before the folder of an adapter, relative to the project
+ROUTER = rf"^(local|(openai|azure|{LORA[:-1]}):.+)$"
 Role = Literal["router", "rewriter", "judge", "answerer"]
 ROLES: tuple[Role, ...] = ("router", "rewriter", "judge", "answerer")
 
@@ -55,19 +57,22 @@ def _listed(value: Any) -> Any:
 
 ModelName = Annotated[str, Field(pattern=CHAT)]
 Chain = Annotated[tuple[ModelName, ...], BeforeValidator(_listed), Field(min_length=1)]
+RouterName = Annotated[str, Field(pattern=ROUTER)]
+RouterChain = Annotated[tuple[RouterName, ...], BeforeValidator(_listed), Field(min_length=1)]
 
 
 class Models(ModelSettings):
     """[models]: "local", "openai:<model>" at any OpenAI-compatible endpoint, or "azure:<deployment>".
 
     A list is a fallback chain: the next one is asked where one fails. Every chain ends in the local
-    behaviour.
+    behaviour. The router's may begin with "lora:<folder>", an adapter in this process: what it is
+    unsure about is passed on.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     chat: Chain = ("local",)
-    router: Chain | None = None
+    router: RouterChain | None = None
     rewriter: Chain | None = None
     judge: Chain | None = None
     answerer: Chain | None = None
@@ -76,7 +81,20 @@ class Models(ModelSettings):
         """Return the chain of a role, its own, else `chat`, without "local" and what follows it."""
         own: tuple[str, ...] | None = getattr(self, role)
         chain = own or self.chat
-        return chain[: chain.index("local")] if "local" in chain else chain
+        chain = chain[: chain.index("local")] if "local" in chain else chain
+        return tuple(name for name in chain if not name.startswith(LORA))
+
+    @property
+    def adapter(self) -> str | None:
+        """The folder of the router's adapter, if it has one."""
+        first = (self.router or ("",))[0]
+        return first.removeprefix(LORA) if first.startswith(LORA) else None
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Models:
+        if any(name.startswith(LORA) for name in (self.router or ())[1:]):
+            raise ValueError(f"router: {LORA}… must be the first, and there can be only one")
+        return self
 
 
 class ChatModelSettings(Section):
