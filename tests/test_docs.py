@@ -43,12 +43,24 @@ DOCUMENTS = ROOT / "docs" / "documents.md"
 ROUTING = ROOT / "docs" / "routing.md"
 TOOLS = ROOT / "docs" / "tools.md"
 TRACES = ROOT / "docs" / "traces.md"
+TUNING = ROOT / "docs" / "tuning.md"
 PYTHON = ROOT / "docs" / "python.md"
 MODELS = ROOT / "docs" / "models.md"
 SECURITY = ROOT / "docs" / "security.md"
 SERVER = ROOT / "docs" / "server.md"
 PRODUCTION = ROOT / "docs" / "production.md"
-GUIDES = [RETRIEVAL, DOCUMENTS, ROUTING, TOOLS, TRACES, MODELS, SECURITY, SERVER, PRODUCTION]
+GUIDES = [
+    RETRIEVAL,
+    DOCUMENTS,
+    ROUTING,
+    TOOLS,
+    TRACES,
+    TUNING,
+    MODELS,
+    SECURITY,
+    SERVER,
+    PRODUCTION,
+]
 NEEDS_SERVER = ("docker run", "waypost store copy")
 NOT_RUN = (
     "python3 -m venv",

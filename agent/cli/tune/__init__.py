@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from agent.cli.tune import threshold
+from agent.cli.tune import advise, compare, export, router, threshold, train
 
 __all__ = ["app"]
 
@@ -22,3 +22,8 @@ def tune() -> None:
 
 
 app.command("threshold")(threshold.command)
+app.command("router")(router.command)
+app.command("compare")(compare.command)
+app.command("advise")(advise.command)
+app.command("export")(export.command)
+app.command("train")(train.command)
