@@ -1,7 +1,7 @@
 """Turns of many users at once, on a server and in process: latency, errors and memory, also during ingestion.
 
-`python benchmarks/serving.py [--door python|server|both] [--users N] [--every S] [--minutes M]`. Local
-models and the embedded engine. Each user asks a question of the example project once in every `--every`
+`python benchmarks/serving.py [--door python|server|both] [--users N] [--every S] [--minutes M] [--pause S]`.
+Local models and the embedded engine. Each user asks a question of the example project once in every `--every`
 seconds, at a moment of chance. Three phases in one run, to be compared with each other: one user alone;
 all users; all users while 1,000 new lexical documents are ingested, again and again with a pause between.
 Latency on a server is that of `/runs/wait` on a thread of the user's own. Memory is the resident set of
@@ -32,7 +32,6 @@ from benchmarks.warm import PROJECTS, QUESTIONS, ROOT
 SINGLE = 60  # turns of the user who is alone
 BETWEEN = 0.3  # seconds between them
 DOCUMENTS = 1000
-PAUSE = 20  # seconds between two ingestions
 INDEX = """
 [[index]]
 name = "minutes"
@@ -168,7 +167,7 @@ async def many_users(
             await ingest()
             working[-1] = (started, time.perf_counter())
             phase.ingested.append(working[-1][1] - started)
-            await asyncio.sleep(PAUSE)
+            await asyncio.sleep(options.pause)
 
     beside = [asyncio.create_task(watch()), asyncio.create_task(ingesting())]
     await asyncio.gather(*(user(number) for number in range(options.users)))
@@ -329,6 +328,7 @@ def main() -> int:
     parser.add_argument("--users", type=int, default=50)
     parser.add_argument("--every", type=float, default=20, help="seconds")
     parser.add_argument("--minutes", type=float, default=3, help="of each phase with many users")
+    parser.add_argument("--pause", type=float, default=20, help="seconds between two ingestions")
     options = parser.parse_args()
     doors = ["python", "server"] if options.door == "both" else [options.door]
     fine = [asyncio.run(measured(door, options)) for door in doors]
