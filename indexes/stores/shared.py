@@ -230,9 +230,15 @@ class SharedStore:
     async def scroll(
         self, level: Level, where: Filter, fields: Sequence[str] | None = None
     ) -> list[Hit]:
-        """Return every point that matches."""
+        """Return every point that matches, read page by page, so that others are answered between."""
         chosen = None if fields is None else list(fields)
-        return _each(as_hit, await self._call("scroll", level, where, chosen))
+        out: list[Hit] = []
+        after: str | None = None
+        while True:
+            hits, after = await self._call("page", level, where, chosen, after)
+            out += _each(as_hit, hits)
+            if after is None:
+                return out
 
     async def count(self, level: Level, wheres: Sequence[Filter]) -> list[int]:
         """Return how many points match each filter."""
