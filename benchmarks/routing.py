@@ -40,6 +40,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agent.routing import LocalClassifier, Question, Target
+from agent.tuning.paired import calibration_error
 from benchmarks.routing_rivals import (
     OUTSIDE,
     Answers,
@@ -317,21 +318,11 @@ def figures(answers: Answers, right: NDArray[np.int64], none: int) -> Figures:
         recall=recall,
         f1=2 * precision * recall / max(precision + recall, 1e-12),
         all=float(weights[hit].sum()),
-        ece=calibration_error(sure, hit, weights) if answers.probability else math.nan,
+        ece=calibration_error(sure, hit, weights, BINS) if answers.probability else math.nan,
         judged=math.nan if np.isnan(sure).any() else share_to_judge(sure, hit, weights),
         microseconds=answers.microseconds,
         fit_seconds=answers.fit_seconds,
     )
-
-
-def calibration_error(confidence: Array, hit: NDArray[np.bool_], weights: Array) -> float:
-    """Return the expected calibration error over bins of equal width.
-
-    Source: Guo et al., On calibration of modern neural networks, 2017.
-    """
-    bins = np.minimum((confidence * BINS).astype(np.int64), BINS - 1)
-    gaps = np.bincount(bins, weights * (confidence - hit), BINS)
-    return float(np.abs(gaps).sum())
 
 
 def share_to_judge(confidence: Array, hit: NDArray[np.bool_], weights: Array) -> float:

@@ -11,10 +11,10 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from agent.tuning.paired import calibration_error
 from benchmarks.routing import (
     KnownVectors,
     arguments,
-    calibration_error,
     figures,
     read,
     run,

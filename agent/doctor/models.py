@@ -9,7 +9,7 @@ from pathlib import Path
 
 from agent.doctor.check import Check, failed, passed, wrong
 from agent.errors import WaypostError
-from agent.models import make_chat_model
+from agent.models import key_of, make_chat_model
 from agent.settings import ROLES, ChatModelSettings, Settings
 
 __all__ = ["look_at_models"]
@@ -36,7 +36,7 @@ async def _chat(name: str, tables: Mapping[str, ChatModelSettings]) -> Check:
     what = f"model {name}"
     kind, _, model = name.partition(":")
     table = tables.get(model) or ChatModelSettings(name=model)
-    missing = _missing_key(kind, table.api_key_env)
+    missing = _missing_key(key_of(table, azure=kind == "azure"))
     if missing is not None:
         return missing | {"name": what}
     once = table.model_copy(update={"retries": 0, "max_output": 16})
@@ -57,7 +57,7 @@ async def _embedding(name: str) -> Check:
 
     what = f"embedding model {name}"
     kind, _, _ = name.partition(":")
-    missing = _missing_key(kind, "") if kind != "local" else None
+    missing = _missing_key(key_of(ChatModelSettings(name=name))) if kind != "local" else None
     if missing is not None:
         return missing | {"name": what}
     try:
@@ -68,8 +68,7 @@ async def _embedding(name: str) -> Check:
     return passed(what, f"{embedder.name}, {len(vector)} dimensions")
 
 
-def _missing_key(kind: str, own: str) -> Check | None:
-    variable = own or ("AZURE_OPENAI_API_KEY" if kind == "azure" else "OPENAI_API_KEY")
+def _missing_key(variable: str) -> Check | None:
     if os.environ.get(variable):
         return None
     return wrong(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from agent.evaluation.compare import compare, read_report
+from agent.evaluation.compare import compare, read_report, read_whole_report
 from agent.evaluation.dataset import read_questions
 from agent.evaluation.keys import FIGURES, flat
 from agent.evaluation.page import page
@@ -22,4 +22,5 @@ __all__ = [
     "page",
     "read_questions",
     "read_report",
+    "read_whole_report",
 ]

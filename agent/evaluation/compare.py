@@ -4,34 +4,50 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import TypeVar
 
 from agent.errors import UsageError
 from agent.evaluation.keys import FIGURES, SHARES, flat
 from agent.evaluation.types import Comparison, Earlier, Report
 
-__all__ = ["compare", "read_report"]
+__all__ = ["compare", "read_report", "read_whole_report"]
+
+T = TypeVar("T")
 
 MADE_BY = "make one with `waypost eval … --json > previous.json`."
 
 
 def read_report(path: Path) -> Earlier:
-    """Read a report that `waypost eval --json` printed.
+    """Read a report that `waypost eval --json` printed, as far as every version wrote it.
 
     Raises:
         UsageError: the file cannot be read or holds no such report.
     """
+    return _read(path, Earlier)
+
+
+def read_whole_report(path: Path) -> Report:
+    """Read a report that this version's `waypost eval --json` printed.
+
+    Raises:
+        UsageError: the file cannot be read or holds no such report.
+    """
+    return _read(path, Report)
+
+
+def _read(path: Path, kind: type[T]) -> T:
     from pydantic import TypeAdapter, ValidationError
 
     try:
-        data = json.loads(path.read_text(encoding="utf-8"))
-        return TypeAdapter(Earlier).validate_python(data)
+        data = json.loads(path.read_text(encoding="utf-8-sig"))
+        return TypeAdapter(kind).validate_python(data)
     except ValidationError as error:
-        first = error.errors()[0]
+        first = error.errors(include_input=False)[0]
         key = ".".join(map(str, first["loc"]))
         raise UsageError(
             f"{str(path)!r} is no report: {key}: {first['msg']}.", fix=MADE_BY
         ) from error
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise UsageError(f"{str(path)!r} cannot be read: {error}.", fix=MADE_BY) from error
 
 

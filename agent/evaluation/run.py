@@ -5,7 +5,6 @@ from __future__ import annotations
 import uuid
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any
 
 from agent.app import Waypost
 from agent.evaluation.figures import mean, percentile, ratio, rounded, wilson
@@ -30,7 +29,7 @@ from agent.evaluation.scores import (
     principal_of,
     route_scores,
 )
-from agent.evaluation.types import Interval, Labelled, Misroutes, Report, Result
+from agent.evaluation.types import Got, Interval, Labelled, Misroutes, Report, Result
 from agent.routing.types import NONE
 from agent.traces import untraced
 from indexes import Passage
@@ -130,7 +129,7 @@ def _result(asked: Asked, scores: Mapping[str, float]) -> Result:
     }
 
 
-def _got(asked: Asked) -> dict[str, Any]:
+def _got(asked: Asked) -> Got:
     answer = asked.answer
     return {
         "action": answer["action"],

@@ -94,6 +94,17 @@ class Misroutes(TypedDict):
     wrong: dict[str, float | None]
 
 
+class Got(TypedDict):
+    """What came out of a question; `tools` are calls, `documents` those found, `cited` those quoted."""
+
+    action: str
+    indexes: list[str]
+    tools: list[dict[str, Any]]
+    documents: list[str]
+    cited: list[dict[str, Any]]
+    answer: str
+
+
 class Result(TypedDict):
     """One question: its labels, what came out, and its value for every figure it is labelled for.
 
@@ -104,7 +115,7 @@ class Result(TypedDict):
     id: str
     question: str
     expected: dict[str, Any]
-    got: dict[str, Any]
+    got: Got
     right: bool | None
     confidence: float
     decided_by: str

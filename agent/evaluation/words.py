@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from agent.evaluation.keys import LOWER
+from agent.evaluation.types import Got
 
 __all__ = ["changed", "expected_lines", "got_lines", "shown"]
 
@@ -37,7 +38,7 @@ def expected_lines(labels: dict[str, Any]) -> list[str]:
     return [line for line in lines if line]
 
 
-def got_lines(got: dict[str, Any]) -> list[str]:
+def got_lines(got: Got) -> list[str]:
     """Return what came out, a line each: the route, the cited documents, the answer."""
     made = [_call(tool["name"], tool["args"]) for tool in got["tools"]]
     cited: dict[str, list[str]] = {}

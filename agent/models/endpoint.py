@@ -24,11 +24,25 @@ from indexes.embeddings.tokens import count_tokens
 if TYPE_CHECKING:
     from langchain_core.language_models import BaseChatModel
 
-__all__ = ["Endpoint", "LangChainEndpoint", "OpenAIEndpoint", "Request"]
+__all__ = ["Endpoint", "LangChainEndpoint", "OpenAIEndpoint", "Request", "address_of", "key_of"]
 
 OPENAI = "https://api.openai.com/v1"
 CONFIG: dict[str, Any] = {"tags": ["nostream"]}  # LangGraph shows people no unchecked tokens
 ABORTED = {"abort", "error", "insufficient_system_resource"}  # of vLLM, gateways, DeepSeek
+
+
+def key_of(settings: ChatModelSettings, *, azure: bool = False) -> str:
+    """Return the environment variable that holds an endpoint's key."""
+    return settings.api_key_env or ("AZURE_OPENAI_API_KEY" if azure else "OPENAI_API_KEY")
+
+
+def address_of(settings: ChatModelSettings, *, azure: bool = False) -> str:
+    """Return an endpoint's base URL; "" where Azure's is not set."""
+    if settings.base_url:
+        return settings.base_url
+    if azure:
+        return os.environ.get("AZURE_OPENAI_ENDPOINT", "")
+    return os.environ.get("OPENAI_API_BASE") or os.environ.get("OPENAI_BASE_URL") or OPENAI
 
 
 @dataclass(frozen=True)
@@ -175,12 +189,13 @@ class OpenAIEndpoint(Endpoint):
     def __init__(self, settings: ChatModelSettings, *, azure: bool) -> None:
         super().__init__(settings)
         self._azure = azure
-        self.key = settings.api_key_env or ("AZURE_OPENAI_API_KEY" if azure else "OPENAI_API_KEY")
+        self.key = key_of(settings, azure=azure)
+        self._base = address_of(settings, azure=azure)
         self.url = "AZURE_OPENAI_ENDPOINT" if azure else "OPENAI_BASE_URL"
         if settings.base_url:
             self.url = f"base_url = {_shown(settings.base_url)!r}"
         # Models of OpenAI may need the newer name; other servers often know the older one alone.
-        official = azure or urlsplit(self._base()).hostname == urlsplit(OPENAI).hostname
+        official = azure or urlsplit(self._base).hostname == urlsplit(OPENAI).hostname
         self.dialect = Dialect(
             longest="max_completion_tokens" if official else "max_tokens",
             temperature=not reasons(self.model),
@@ -219,8 +234,7 @@ class OpenAIEndpoint(Endpoint):
             )
         if not (key.isascii() and key.isprintable()):
             raise Fault("key", f"{self.key} has characters that no key has")
-        base = self._base()
-        if not base:
+        if not self._base:
             raise Fault(
                 "connection", f"{self.url} is not set", fix=f"set {self.url} or its base_url."
             )
@@ -249,18 +263,14 @@ class OpenAIEndpoint(Endpoint):
                     fix="set `api_version` in its [[model]] table.",
                 )
             model: Any = AzureChatOpenAI(
-                azure_endpoint=base, azure_deployment=self.model, api_version=version, **common
+                azure_endpoint=self._base,
+                azure_deployment=self.model,
+                api_version=version,
+                **common,
             )
         else:
-            model = ChatOpenAI(base_url=base, **common)
+            model = ChatOpenAI(base_url=self._base, **common)
         return _Session(model, http)
-
-    def _base(self) -> str:
-        if self.settings.base_url:
-            return self.settings.base_url
-        if self._azure:
-            return os.environ.get("AZURE_OPENAI_ENDPOINT", "")
-        return os.environ.get("OPENAI_API_BASE") or os.environ.get("OPENAI_BASE_URL") or OPENAI
 
 
 class _Reply:

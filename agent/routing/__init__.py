@@ -11,7 +11,9 @@ from agent.routing.corrections import (
     CorrectionsFile,
     Right,
     question_key,
+    question_sha256,
 )
+from agent.routing.files import stamp_of
 from agent.routing.followup import Standalone, ask_standalone, standalone
 from agent.routing.learned import (
     LEARNED,
@@ -19,7 +21,6 @@ from agent.routing.learned import (
     LearnedExample,
     Version,
     read_learned,
-    stamp_of,
 )
 from agent.routing.parts import parts as parts_of
 from agent.routing.rules import stands_alone, talk_targets
@@ -62,6 +63,7 @@ __all__ = [
     "ask_standalone",
     "parts_of",
     "question_key",
+    "question_sha256",
     "read_learned",
     "spread",
     "stamp_of",

@@ -83,7 +83,7 @@ class Weighing:
             chances = pooled(asked.probabilities, await asked.weigh(asked.text))
         except (ConfigurationError, ModelError) as error:
             observability.warning(STAGE_FAILED, stage=f"router {self.name}", error=error.code)
-            reason = f"the {self.name} failed ({error.message})"
+            reason = f"the {self.name} stage failed ({error.message})"
             return _least(asked, self._settings, reason, "classifier", more=more)
         asked = replace(asked, probabilities=chances)
         best = max(chances, key=lambda name: chances[name])

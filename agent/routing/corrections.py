@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import errno
 import fcntl
+import hashlib
 import json
 import os
 import threading
@@ -23,6 +24,7 @@ from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 from agent import observability
 from agent.errors import ConfigurationError, UnknownIndexError, UsageError
+from agent.routing.files import Stamp, reason_of, stamp_of, unreadable
 from agent.routing.types import Action
 from indexes.text import normalize
 
@@ -33,6 +35,7 @@ __all__ = [
     "CorrectionsFile",
     "Right",
     "question_key",
+    "question_sha256",
     "read_corrections",
 ]
 
@@ -171,7 +174,7 @@ class CorrectionsFile:
     def __init__(self, path: Path) -> None:
         self.path = path
         self._known = Corrections()
-        self._stamp: tuple[int, int, int] | None = None
+        self._stamp: Stamp = None
         self._reading = threading.Lock()
 
     def current(self) -> Corrections:
@@ -183,13 +186,7 @@ class CorrectionsFile:
         Raises:
             ConfigurationError: the file exists and cannot be read.
         """
-        try:
-            status = os.stat(self.path)
-            stamp = (status.st_mtime_ns, status.st_size, status.st_ino)
-        except FileNotFoundError:
-            stamp = None
-        except OSError as error:
-            raise _unreadable(self.path, error) from error
+        stamp = stamp_of(self.path)
         with self._reading:
             if stamp != self._stamp:
                 self._known = read_corrections(self.path)
@@ -245,7 +242,7 @@ def read_corrections(path: Path) -> Corrections:
     except FileNotFoundError:
         return Corrections()
     except OSError as error:
-        raise _unreadable(path, error) from error
+        raise unreadable(path, error) from error
     entries, problems = [], []
     for number, line in enumerate(lines, 1):
         if not line.strip():
@@ -258,28 +255,17 @@ def read_corrections(path: Path) -> Corrections:
     return Corrections(entries, problems)
 
 
-def _unreadable(path: Path, error: OSError) -> ConfigurationError:
-    return ConfigurationError(
-        f"{str(path)!r} cannot be read: {error.strerror}.", fix="make it a readable file."
-    )
-
-
 @lru_cache(maxsize=1)
 def _adapter() -> TypeAdapter[Correction]:
     return TypeAdapter(Correction)
-
-
-def reason_of(error: ValidationError) -> str:
-    """Return what is wrong with a line, without any of its text."""
-    first = error.errors(include_input=False, include_url=False, include_context=False)[0]
-    if first["type"] == "json_invalid":
-        return "it is no whole JSON object"
-    place = ".".join(str(part) for part in first["loc"])
-    reason = first["msg"].removeprefix("Value error, ")
-    return f"{place}: {reason}" if place else reason
 
 
 def question_key(question: str) -> str:
     """Return what stays the same of a question in another case, width or script, or with other final marks."""
     text = " ".join(normalize(question).split())
     return text.strip(ENDINGS) or text
+
+
+def question_sha256(question: str) -> str:
+    """Return the SHA-256 of a question's key, by which it is known again where its text must not stand."""
+    return hashlib.sha256(question_key(question).encode()).hexdigest()

@@ -8,7 +8,6 @@ out by hand; without the file nothing is learned.
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from functools import lru_cache
@@ -18,14 +17,12 @@ from typing import Any, Literal
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 from typing_extensions import TypedDict  # pydantic needs it before Python 3.12
 
-from agent.errors import ConfigurationError
-from agent.routing.corrections import reason_of
+from agent.routing.files import reason_of, unreadable
 
-__all__ = ["LEARNED", "Learned", "LearnedExample", "Source", "Version", "read_learned", "stamp_of"]
+__all__ = ["LEARNED", "Learned", "LearnedExample", "Source", "Version", "read_learned"]
 
 LEARNED = Path("router") / "learned.jsonl"
 Source = Literal["accepted", "corrected", "labelled"]
-Stamp = tuple[int, int, int] | None
 
 
 class Version(TypedDict):
@@ -87,21 +84,6 @@ class Learned:
         return "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
 
 
-def stamp_of(path: Path) -> Stamp:
-    """Return what changes when a file does: its time, size and inode; None where there is none.
-
-    Raises:
-        ConfigurationError: the file cannot be looked at.
-    """
-    try:
-        status = os.stat(path)
-    except FileNotFoundError:
-        return None
-    except OSError as error:
-        raise _unreadable(path, error) from error
-    return status.st_mtime_ns, status.st_size, status.st_ino
-
-
 def read_learned(path: Path) -> Learned:
     """Read a file of learned examples; one that does not exist has none.
 
@@ -115,7 +97,7 @@ def read_learned(path: Path) -> Learned:
     except FileNotFoundError:
         return Learned()
     except OSError as error:
-        raise _unreadable(path, error) from error
+        raise unreadable(path, error) from error
     version: Version | None = None
     examples, problems = [], []
     for number, line in enumerate(lines, 1):
@@ -129,12 +111,6 @@ def read_learned(path: Path) -> Learned:
         except ValidationError as error:
             problems.append(f"line {number}: {reason_of(error)}")
     return Learned(version, tuple(examples), tuple(problems))
-
-
-def _unreadable(path: Path, error: OSError) -> ConfigurationError:
-    return ConfigurationError(
-        f"{str(path)!r} cannot be read: {error.strerror}.", fix="make it a readable file."
-    )
 
 
 @lru_cache(maxsize=1)

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Literal, cast
 
 import pydantic
-from typing_extensions import TypedDict
 
 from agent.app import Waypost
 from agent.errors import UsageError
 from agent.evaluation import Earlier, Labelled, evaluate
 from agent.evaluation.types import EarlierResult
-from agent.models.adapter import CARD
-from agent.routing import question_key
+from agent.models.adapter import read_card
+from agent.routing import question_sha256
 from agent.settings import ROLES, Models, Settings
 
 __all__ = ["Part", "check_unseen", "evaluated", "questions_of", "with_model"]
@@ -67,36 +65,20 @@ def check_unseen(project: Path, name: str, questions: Sequence[Labelled]) -> Non
         questions: those that it is to be measured on.
 
     Raises:
+        ConfigurationError: the folder has no adapter, or its card is damaged.
         UsageError: it learned some of them.
     """
     kind, _, folder = name.partition(":")
-    path = project / folder / CARD
-    if kind != "lora" or not path.exists():
+    if kind != "lora":
         return
-    try:
-        known = set(
-            pydantic.TypeAdapter(_Card).validate_json(path.read_bytes())["questions_sha256"]
-        )
-    except (OSError, pydantic.ValidationError) as error:
-        raise UsageError(
-            f"{str(path)!r} does not tell which questions {name!r} learned from.",
-            fix="train it again, or measure with a card that does.",
-        ) from error
-    seen = [one["id"] for one in questions if _hash(one["question"]) in known]
+    known = set(read_card(project / folder)["questions_sha256"])
+    seen = [one["id"] for one in questions if question_sha256(one["question"]) in known]
     if seen:
         raise UsageError(
             f"{name!r} learned from {len(seen)} of {len(questions)} questions:"
             f" {', '.join(seen[:8])}{' …' if len(seen) > 8 else ''}.",
             fix="measure on questions that were kept out of its training.",
         )
-
-
-class _Card(TypedDict):
-    questions_sha256: list[str]
-
-
-def _hash(question: str) -> str:
-    return hashlib.sha256(question_key(question).encode()).hexdigest()
 
 
 def questions_of(report: Earlier, questions: Sequence[Labelled]) -> Earlier:

@@ -43,7 +43,7 @@ TASKS: dict[str, tuple[str, ...]] = {
 MEANS = {key for task in ("cost", "latency") for key in TASKS[task]}
 """Those that are means, of which less is better; all others are shares of questions."""
 CHANGED = 20  # questions that are named of each figure
-FAILED = "model stage failed"  # what a route says of a model that gave no usable reply
+FAILED = ("the model stage failed", "the tuned model stage failed")  # as a route says it
 
 
 class Row(TypedDict):
@@ -131,9 +131,7 @@ def compared(
     for row, corrected in zip(rows, holm([row["p"] for row in rows]), strict=True):
         row["p_holm"] = round(corrected, 4)
         if corrected < LEVEL:
-            more = "b" if row["difference"] > 0 else "a"
-            less = "a" if more == "b" else "b"
-            row["better"] = less if row["figure"] in MEANS else more  # type: ignore[typeddict-item]
+            row["better"] = _better(row)
             row["needed"] = None
     return {
         "a": names[0],
@@ -144,13 +142,22 @@ def compared(
         "gained": gained,
         "lost": lost,
         "failed": [
-            sum(FAILED in pair[side].get("reason", "") for pair in pairs) for side in (0, 1)
+            sum(_has_failed(pair[side].get("reason", "")) for pair in pairs) for side in (0, 1)
         ],
     }
 
 
 _One = Result | EarlierResult
 _Values = list[tuple[str, float, float]]
+
+
+def _has_failed(reason: str) -> bool:
+    return any(one in reason for one in FAILED)
+
+
+def _better(row: Row) -> Literal["a", "b"]:
+    more_is_b = row["difference"] > 0
+    return "b" if more_is_b != (row["figure"] in MEANS) else "a"
 
 
 def _values(pairs: Sequence[tuple[_One, _One]], key: str) -> _Values:

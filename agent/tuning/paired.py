@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 __all__ = [
     "LEVEL",
     "bootstrap",
+    "calibration_error",
     "holm",
     "mcnemar",
     "mean_interval",
@@ -130,3 +131,24 @@ def holm(values: Sequence[float]) -> list[float]:
         highest = max(highest, min(1.0, (len(values) - rank) * values[position]))
         adjusted[position] = highest
     return adjusted
+
+
+def calibration_error(
+    sure: NDArray[np.float64],
+    hits: NDArray[np.bool_],
+    weights: NDArray[np.float64] | None = None,
+    bins: int = 10,
+) -> float:
+    """Return the expected calibration error over bins of equal width.
+
+    Args:
+        sure: how sure each of some choices was, from 0 to 1.
+        hits: which of them were right.
+        weights: of each, with a sum of 1; None: all alike.
+        bins: how many there are.
+
+    Source: Guo et al., "On calibration of modern neural networks", 2017.
+    """
+    share = np.full(len(sure), 1 / len(sure)) if weights is None else weights
+    inside = np.clip(np.ceil(sure * bins).astype(np.int64) - 1, 0, bins - 1)
+    return float(np.abs(np.bincount(inside, share * (sure - hits), bins)).sum())

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import tomllib
 from collections.abc import Iterator
@@ -10,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from agent.errors import ConfigurationError
+from agent.tuning.whole_file import replace_file
 
 __all__ = ["write_number"]
 
@@ -33,7 +33,7 @@ def write_number(project: Path, table: str, key: str, value: float) -> None:
         wanted[table] = {**(known if isinstance(known, dict) else {}), key: value}
         for edited in _edits(text, table, f"{key} = {value}", key):
             if _read(edited) == wanted:
-                _replace(path, edited.encode())
+                replace_file(path, edited.encode())
                 return
     except (OSError, ValueError) as error:
         raise ConfigurationError(
@@ -61,16 +61,3 @@ def _read(text: str) -> dict[str, Any] | None:
         return tomllib.loads(text)
     except tomllib.TOMLDecodeError:
         return None  # an edit that does not fit this file
-
-
-def _replace(path: Path, content: bytes) -> None:
-    beside = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        with beside.open("wb") as file:
-            os.fchmod(file.fileno(), path.stat().st_mode & 0o7777)
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        beside.replace(path)
-    finally:
-        beside.unlink(missing_ok=True)

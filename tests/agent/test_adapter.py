@@ -274,4 +274,4 @@ async def test_weights_that_are_missing(tmp_path: Path) -> None:
         for _ in range(2):
             route = await waypost.route("年假可以休几天？")
             assert (route["decided_by"], route["indexes"][0]["name"]) == ("classifier", "leave")
-            assert "tuned model failed" in route["reason"]
+            assert "the tuned model stage failed" in route["reason"]

@@ -20,9 +20,9 @@ from typer.testing import CliRunner
 from agent import Waypost
 from agent.cli.tune.advise import command
 from agent.errors import UsageError
-from agent.evaluation import evaluate, read_questions
+from agent.evaluation import evaluate, read_questions, read_whole_report
 from agent.settings import Settings
-from agent.tuning.advise import advice_of, gather, read_whole_report
+from agent.tuning.advise import advice_of, gather
 from agent.tuning.advise.interview import Answers, advice_for, read_answers
 from agent.tuning.advise.project import deployment_of
 from agent.tuning.advise.ranking import EFFORTS, labels_needed
@@ -351,7 +351,7 @@ def test_interview(changes: Changes, told: list[str]) -> None:
     ("line", "told"),
     [
         ('changes = "sometimes"', "changes takes never, monthly, weekly, daily"),
-        ("samples = -1", "samples is below 0"),
+        ("samples = -1", "samples: Input should be greater than or equal to 0"),
         ("volumes = 3", "volumes"),
         ("not toml", "cannot be read"),
         ('documents = "many"', "documents takes a whole number"),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import math
 from collections.abc import Callable, Iterator
@@ -13,9 +12,9 @@ import pytest
 from typer.testing import CliRunner
 
 from agent.cli.tune import app
-from agent.errors import UsageError
+from agent.errors import ConfigurationError, UsageError
 from agent.evaluation import Earlier, Labelled
-from agent.routing import question_key
+from agent.routing import question_sha256
 from agent.settings import Settings
 from agent.tuning.arms import check_unseen, questions_of, with_model
 from agent.tuning.compare import TASKS, Compared, compared
@@ -31,6 +30,7 @@ from agent.tuning.paired import (
 )
 from prompts import texts
 from tests.agent.endpoint import Endpoint, endpoint
+from tests.agent.test_adapter import CARD
 
 MakeProject = Callable[..., Path]
 
@@ -138,6 +138,7 @@ def test_tools_money_and_failures() -> None:
     """A tool is told from its arguments, a price that is unknown from none, a failed model from a choice."""
     call = {"name": "book", "args": {}}
     failed = "fallback; the model stage failed (no reply)"
+    tuned = "fallback; the tuned model stage failed (no weights)"
     a = report(
         result(
             1, right=True, tokens=9, expected={"tool": "book"}, got={"tools": []}, reason=failed
@@ -146,7 +147,7 @@ def test_tools_money_and_failures() -> None:
     )
     b = report(
         result(1, right=True, expected={"tool": "book"}, got={"tools": [call]}),
-        result(2, right=True, expected={}, got={"tools": [call]}),
+        result(2, right=True, expected={}, got={"tools": [call]}, reason=tuned),
     )
     b["results"][1]["usage"] = {
         "model_calls": 1, "input_tokens": 1, "output_tokens": 1, "cost": 0.5
@@ -155,7 +156,7 @@ def test_tools_money_and_failures() -> None:
     rows = rows_of(found)
     assert (rows["tools.named"]["questions"], rows["tools.named"]["difference"]) == (1, 1.0)
     assert (rows["cost.money"]["questions"], rows["cost.money"]["b"]) == (1, 0.5)
-    assert found["failed"] == [1, 0]
+    assert found["failed"] == [1, 1]
 
 
 def test_reports_that_have_nothing_in_common() -> None:
@@ -208,15 +209,15 @@ def test_questions_of_the_training(tmp_path: Path) -> None:
     questions: list[Labelled] = [
         {"id": "a", "question": "年假有几天？"}, {"id": "b", "question": "病假？"}
     ]  # fmt: skip
-    known = [hashlib.sha256(question_key("年假有几天").encode()).hexdigest()]
+    known = {**CARD, "questions_sha256": [question_sha256("年假有几天")]}
     card = tmp_path / "tuned" / "card.json"
-    card.write_text(json.dumps({"questions_sha256": known, "more": 1}), encoding="utf-8")
+    card.write_text(json.dumps(known), encoding="utf-8")
     with pytest.raises(UsageError, match="learned from 1 of 2 questions: a"):
         check_unseen(tmp_path, "lora:tuned", questions)
     check_unseen(tmp_path, "lora:tuned", questions[1:])
     check_unseen(tmp_path, "openai:tuned", questions)
     card.write_text("{}", encoding="utf-8")
-    with pytest.raises(UsageError, match="does not tell"):
+    with pytest.raises(ConfigurationError, match="no adapter's card"):
         check_unseen(tmp_path, "lora:tuned", questions)
 
 

@@ -18,9 +18,9 @@ from agent.models import make_chat_model
 from agent.routing import Target
 from agent.routing.model import ask_model
 from agent.settings import Settings
-from agent.tuning.private_file import write_private
 from agent.tuning.train import hosted
 from agent.tuning.train.hosted import HostedTraining, alone, make_plan, read_job
+from agent.tuning.whole_file import write_private
 from tests.agent.endpoint import endpoint
 from tests.agent.job_server import Fault, JobServer, job_server
 

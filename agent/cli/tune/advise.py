@@ -90,9 +90,9 @@ async def _advised(
 ) -> Advice:
     from agent import evaluation
     from agent.app import Waypost
-    from agent.tuning.advise import advice_of, gather, read_whole_report
+    from agent.tuning.advise import advice_of, gather
 
-    measured = None if report is None else read_whole_report(report)
+    measured = None if report is None else evaluation.read_whole_report(report)
     if dataset is not None:
         evaluation.read_questions(dataset)  # a file that is no data set is told before opening
     async with Waypost.open(project, persistent=False) as waypost:

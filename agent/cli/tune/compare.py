@@ -91,7 +91,7 @@ async def _compare(
     )
     if html is not None:
         from agent.tuning.compare_page import compared_page
-        from agent.tuning.private_file import write_private
+        from agent.tuning.whole_file import write_private
 
         known = settings.project
         write_private(html, compared_page(result, name=known.name, language=known.language))

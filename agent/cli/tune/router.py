@@ -30,7 +30,10 @@ __all__ = ["WorseError", "command"]
 
 
 class WorseError(WaypostError):
-    """The refitted router does worse than the one that serves."""
+    """The refitted router does worse than the one that serves.
+
+    Fix: look at what it would learn with --review, or say --force.
+    """
 
     code = "worse"
 
@@ -179,7 +182,7 @@ async def _asked(waypost: Waypost) -> list[str]:
     from agent.traces import Traces
     from agent.tuning.refit import unlabelled
 
-    async with Traces.open(waypost.project, waypost.settings, pruned=False) as traces:
+    async with Traces.open(waypost.project, waypost.settings) as traces:
         return await unlabelled(traces.read())
 
 
@@ -247,7 +250,7 @@ async def _examples(
         redactor = Redactor(waypost.settings.traces.patterns)
         found, empty = read_labels(labels, names, redactor)
         return found, {"no label": empty} if empty else {}
-    async with Traces.open(waypost.project, waypost.settings, pruned=False) as traces:
+    async with Traces.open(waypost.project, waypost.settings) as traces:
         return await traced(traces.read(), names)
 
 

@@ -23,7 +23,10 @@ ROLES = {"router": "router", "tools": "answerer", "answer": "answerer", "style":
 
 
 class JobError(WaypostError):
-    """A fine-tuning job ended without a model."""
+    """A fine-tuning job ended without a model.
+
+    Fix: see the endpoint's reason in the message; --seed begins another job.
+    """
 
     code = "job"
 
@@ -203,18 +206,20 @@ def _client(base: str, project: Path) -> tuple[Any, str]:
 
     import openai
 
-    from agent.settings import load
+    from agent.models import address_of, key_of
+    from agent.settings import ChatModelSettings, load
 
-    table = next((one for one in load(project).model if one.name == base), None)
-    variable = (table.api_key_env if table is not None else "") or "OPENAI_API_KEY"
+    tables = {one.name: one for one in load(project).model}
+    table = tables.get(base) or ChatModelSettings(name=base)
+    variable = key_of(table)
     key = os.environ.get(variable, "").strip()
     if not key:
         raise ConfigurationError(
             f"{variable} is not set.", fix=f"set {variable} to the endpoint's key."
         )
-    url = (table.base_url if table is not None else "") or None
+    url = address_of(table)
     client = openai.OpenAI(api_key=key, base_url=url, max_retries=0, timeout=120.0)
-    return client, urlsplit(str(client.base_url)).hostname or ""
+    return client, urlsplit(url).hostname or ""
 
 
 def _may_upload(plan: Plan, where: str, yes: bool) -> None:

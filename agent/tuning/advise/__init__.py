@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from agent.tuning.advise.advice import advice_of
 from agent.tuning.advise.gather import gather
-from agent.tuning.advise.report_file import read_whole_report
 from agent.tuning.advise.types import Advice, Facts, Recommendation
 
-__all__ = ["Advice", "Facts", "Recommendation", "advice_of", "gather", "read_whole_report"]
+__all__ = ["Advice", "Facts", "Recommendation", "advice_of", "gather"]

@@ -5,9 +5,9 @@ from __future__ import annotations
 import tomllib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import ConfigDict, TypeAdapter, ValidationError, with_config
+from pydantic import ConfigDict, Field, TypeAdapter, ValidationError, with_config
 from typing_extensions import TypedDict  # pydantic needs it before Python 3.12
 
 from agent.errors import UsageError
@@ -18,6 +18,7 @@ from prompts import texts
 
 __all__ = ["CHOICES", "Answers", "advice_for", "answers_of", "read_answers"]
 
+Count = Annotated[int, Field(ge=0)]
 Changes = Literal["never", "monthly", "weekly", "daily"]
 CHANGING: Mapping[str, float] = {"never": 0.0, "monthly": 0.05, "weekly": 0.5, "daily": 1.0}
 RATED = 0.02  # of the questions get a good rating that makes a sample: few people rate
@@ -28,10 +29,10 @@ DAYS = 28
 class Answers(TypedDict):
     """What someone says of a project to be; docs/advise.md tells what each means."""
 
-    documents: int
+    documents: Count
     changes: Changes
-    samples: int
-    volume: int
+    samples: Count
+    volume: Count
     format: Literal["free", "tone", "fields", "json"]
     held: Literal["yes", "no", "untried"]
     terms: bool
@@ -61,19 +62,15 @@ def answers_of(data: Mapping[str, Any], where: str) -> Answers:
         UsageError: one is missing, unknown or of the wrong kind.
     """
     try:
-        found = TypeAdapter(Answers).validate_python(dict(data))
+        return TypeAdapter(Answers).validate_python(dict(data))
     except ValidationError as error:
         first = error.errors(include_input=False)[0]
         key = str(first["loc"][0])
-        allowed = ", ".join(CHOICES.get(key, ("a whole number",)))
+        allowed = ", ".join(CHOICES.get(key, ("a whole number of 0 or more",)))
         raise UsageError(
             f"{where}: {key}: {first['msg']}.",
             fix=f"{key} takes {allowed}; all keys: {', '.join(Answers.__annotations__)}.",
         ) from error
-    for key in ("documents", "samples", "volume"):
-        if found[key] < 0:  # type: ignore[literal-required]
-            raise UsageError(f"{where}: {key} is below 0.", fix="give a number of 0 or more.")
-    return found
 
 
 def read_answers(path: Path) -> Answers:

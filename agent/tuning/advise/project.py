@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 import ipaddress
 import json
-import os
+from collections import Counter
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from agent.errors import ConfigurationError
+from agent.learning import lessons_of
+from agent.models import address_of
+from agent.routing import Corrections
 from agent.routing.classifier import scope_phrases
-from agent.settings import ROLES, Settings
+from agent.settings import ROLES, ChatModelSettings, Settings
 from agent.tuning.advise.types import Deployment, DocumentFacts, FormFacts, IndexFacts, ToolFacts
 from indexes.lexical import encode_term
 from indexes.settings import IndexSettings
@@ -38,6 +40,7 @@ __all__ = [
 PHRASES = 3  # that a description says at least
 EXAMPLES = 5  # questions of each target: the step that docs/routing.md measures
 WEEK = 7.0  # days
+PUBLIC = "https://azure.com"  # for an address that is not set
 OFTEN = 3  # changes of a document from which on they count as a habit
 INGESTED = ("embedding", "embed", "chunk_tokens", "chunk_min_tokens")
 FITS = 0.25  # by how much more of a description another index's documents must have
@@ -49,6 +52,8 @@ async def index_facts(waypost: Waypost) -> list[IndexFacts]:
     names = list(registry.indexes)
     within = [Filter((AnyOf("index", (name,)),)) for name in names]
     counts = await registry.store.count("documents", within)
+    lessons = await asyncio.to_thread(lessons_of, waypost.project, waypost.resources, Corrections())
+    examples = Counter(one.target for one in lessons if one.source == "example")
     found: list[IndexFacts] = []
     for index, count in zip(waypost.settings.index, counts, strict=True):
         found.append(
@@ -56,7 +61,7 @@ async def index_facts(waypost: Waypost) -> list[IndexFacts]:
                 "name": index.name,
                 "phrases": len(scope_phrases(index.description)),
                 "fits_better": await _fits_better(registry, index.name, index.description),
-                "examples": len(index.examples) + _lines(waypost.project, index.examples_file),
+                "examples": examples[index.name],
                 "documents": count,
                 "odd": [
                     f"{key} = {json.dumps(getattr(index, key))}"
@@ -160,9 +165,9 @@ def _address(name: str, settings: Settings) -> str:
     kind, _, model = name.partition(":")
     if kind not in {"openai", "azure"}:
         return ""
-    tables = {one.name: one.base_url for one in settings.model}
-    variable = "OPENAI_BASE_URL" if kind == "openai" else "AZURE_OPENAI_ENDPOINT"
-    return tables.get(model) or os.environ.get(variable, "") or "https://api.openai.com/v1"
+    tables = {one.name: one for one in settings.model}
+    table = tables.get(model) or ChatModelSettings(name=model)
+    return address_of(table, azure=kind == "azure") or PUBLIC
 
 
 def _is_private(url: str) -> bool:
@@ -171,15 +176,3 @@ def _is_private(url: str) -> bool:
         return ipaddress.ip_address(host).is_private
     except ValueError:
         return not url or "." not in host or host.endswith((".local", ".internal", ".lan"))
-
-
-def _lines(project: Path, file: str) -> int:
-    if not file:
-        return 0
-    try:
-        text = (project / file).read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigurationError(
-            f"examples_file = {file!r} cannot be read.", fix="correct the path; save it as UTF-8."
-        ) from error
-    return sum(bool(line.strip()) for line in text.splitlines())

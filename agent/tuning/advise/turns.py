@@ -35,7 +35,7 @@ async def read_turns(waypost: Waypost) -> tuple[TurnFacts | None, LoadFacts | No
     """
     from agent.traces import Traces
 
-    async with Traces.open(waypost.project, waypost.settings, pruned=False) as opened:
+    async with Traces.open(waypost.project, waypost.settings) as opened:
         if not (await opened.stats())["traces"]:
             return None, None
         traces = [trace async for trace in opened.read()]

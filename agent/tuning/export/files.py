@@ -10,7 +10,7 @@ from typing import Any
 
 from agent.errors import UsageError
 from agent.tuning.export.types import Card
-from agent.tuning.private_file import write_private
+from agent.tuning.whole_file import write_private
 
 __all__ = ["CARD", "check_folder", "digest", "lines", "write"]
 

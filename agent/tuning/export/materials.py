@@ -15,6 +15,7 @@ from agent.evaluation import Labelled, read_questions
 from agent.learning import Lesson, lessons_of, targets_of, taught
 from agent.routing import CORRECTIONS, NONE, Corrections, Target
 from agent.routing.corrections import read_corrections
+from agent.routing.model import EXAMPLES
 from agent.settings import Settings
 from agent.traces import Trace, Traces
 from agent.traces.redaction import Redactor
@@ -30,7 +31,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Known", "Materials", "collected", "dropped", "kinds_in", "read_traces", "why_not"]
 
-SHOWN = 2  # examples of each target that the router's prompt has
 CREDENTIAL = "redacted"
 _KIND = re.compile(r"\[([^\W\d][\w-]*)\]")
 
@@ -199,7 +199,7 @@ def _lessons(lessons: Sequence[Lesson], settings: Settings) -> Iterator[Known]:
             () if one.target == NONE else (one.target,),
             "examples" if one.source == "example" else "learned",
             _language(one.question, settings),
-            shown=one.source == "example" and one.target != NONE and count[one.target] <= SHOWN,
+            shown=one.source == "example" and one.target != NONE and count[one.target] <= EXAMPLES,
         )
 
 

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from agent.routing import Target
-from agent.routing.model import router_prompt, router_reply
-from agent.tuning.export.materials import SHOWN, Known, Materials
+from agent.routing.model import EXAMPLES, router_prompt, router_reply
+from agent.tuning.export.materials import Known, Materials
 from agent.tuning.export.types import Made, Sample, skeleton
 from prompts import Prompts
 
@@ -49,7 +49,7 @@ def _choices(one: Known, targets: Sequence[Target]) -> list[Target]:
     return [
         replace(
             target,
-            examples=tuple(text for text in target.examples[:SHOWN] if skeleton(text) != own),
+            examples=tuple(text for text in target.examples[:EXAMPLES] if skeleton(text) != own),
         )
         for target in targets
     ]

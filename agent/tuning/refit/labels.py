@@ -17,7 +17,7 @@ from typing_extensions import TypedDict
 from agent.errors import UsageError
 from agent.routing import NONE, LearnedExample
 from agent.traces.redaction import Redactor
-from agent.tuning.private_file import write_private
+from agent.tuning.whole_file import write_private
 
 __all__ = ["ToLabel", "read_labels", "read_stream", "write_labels"]
 

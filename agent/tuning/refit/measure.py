@@ -12,14 +12,19 @@ from typing_extensions import TypedDict
 
 from agent.evaluation.figures import rounded, wilson
 from agent.routing import NONE
-from agent.tuning.paired import bootstrap, mcnemar, questions_for_shares, share_interval
+from agent.tuning.paired import (
+    bootstrap,
+    calibration_error,
+    mcnemar,
+    questions_for_shares,
+    share_interval,
+)
 
 __all__ = ["ClassChange", "Figure", "Judged", "Measured", "measured"]
 
 Verdict = Literal["better", "same", "worse"]
 Bools = NDArray[np.bool_]
 Drawn = NDArray[np.int64]
-BINS = 10
 
 
 @dataclass(frozen=True)
@@ -178,10 +183,7 @@ def _f1(side: _Side, outside: Bools, drawn: Drawn) -> float:
 
 
 def _ece(side: _Side, drawn: Drawn) -> float:
-    """Return the expected calibration error over bins of equal width (Guo et al., 2017)."""
-    sure = side.sure[drawn]
-    bins = np.clip(np.ceil(sure * BINS).astype(np.int64) - 1, 0, BINS - 1)
-    return float(np.abs(np.bincount(bins, sure - side.hits[drawn], BINS)).sum() / len(drawn))
+    return calibration_error(side.sure[drawn], side.hits[drawn])
 
 
 def _classes(

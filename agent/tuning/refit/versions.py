@@ -14,7 +14,7 @@ from typing import Any
 
 from agent.errors import UsageError
 from agent.routing import LEARNED, Learned, LearnedExample, Version, read_learned
-from agent.tuning.private_file import write_private
+from agent.tuning.whole_file import write_private
 
 __all__ = ["Versions"]
 

@@ -13,7 +13,7 @@ from pydantic import TypeAdapter, ValidationError
 from typing_extensions import TypedDict
 
 from agent.errors import UsageError
-from agent.routing import question_key
+from agent.routing import question_sha256
 
 __all__ = ["CARD", "FILES", "Data", "ExportCard", "Row", "read_card", "read_data"]
 
@@ -64,8 +64,7 @@ class Data:
     @property
     def questions_sha256(self) -> list[str]:
         """The SHA-256 of every question, by which a later measurement sees that it is not new."""
-        keys = {question_key(row.question) for row in (*self.train, *self.validation)}
-        return sorted(hashlib.sha256(key.encode()).hexdigest() for key in keys)
+        return sorted({question_sha256(row.question) for row in (*self.train, *self.validation)})
 
 
 def read_card(folder: Path, *, format: str, files: tuple[str, ...] = FILES) -> ExportCard:

@@ -9,14 +9,13 @@ from numpy.typing import NDArray
 
 from agent.evaluation.figures import wilson
 from agent.models.adapter.scoring import sharpened
-from agent.tuning.paired import mcnemar, share_interval
+from agent.tuning.paired import calibration_error, mcnemar, share_interval
 from agent.tuning.train.types import Figures, Scores
 
 __all__ = ["best_temperature", "compared", "scored"]
 
 Array = NDArray[np.float64]
 Numbers = NDArray[np.int64]
-BINS = 15
 COLDEST, HOTTEST = 0.25, 8.0
 
 
@@ -36,22 +35,13 @@ def scored(logs: Array, right: Numbers, temperature: float = 1.0) -> Scores:
         "accuracy": round(float(hits.mean()), 4),
         "interval": [interval["low"], interval["high"]],
         "loss": round(_loss(logs, right, temperature), 4),
-        "ece": round(_calibration_error(chances.max(axis=1), hits), 4),
+        "ece": round(calibration_error(chances.max(axis=1), hits), 4),
     }
 
 
 def _loss(logs: Array, right: Numbers, temperature: float) -> float:
     chances = sharpened(logs, temperature)[np.arange(len(right)), right]
     return float(-np.log(np.maximum(chances, 1e-12)).mean())
-
-
-def _calibration_error(sure: Array, hits: NDArray[np.bool_]) -> float:
-    bins = np.minimum((sure * BINS).astype(int), BINS - 1)
-    apart = [
-        abs(float(sure[bins == one].mean() - hits[bins == one].mean())) * int((bins == one).sum())
-        for one in np.unique(bins)
-    ]
-    return sum(apart) / len(hits)
 
 
 def best_temperature(logs: Array, right: Numbers) -> float:

@@ -27,8 +27,8 @@ from pydantic import TypeAdapter, ValidationError
 from typing_extensions import TypedDict
 
 from agent.errors import ModelError, UsageError
-from agent.tuning.private_file import write_private
 from agent.tuning.train.data import FILES, read_card
+from agent.tuning.whole_file import write_private
 
 if TYPE_CHECKING:
     import openai

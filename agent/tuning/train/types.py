@@ -40,7 +40,7 @@ class Scores(TypedDict):
     """How good a model is on the validation's rows.
 
     `interval` is Wilson's of 95% for the accuracy. `loss` is the mean negative logarithm of the right
-    name's probability, `ece` the expected calibration error in 15 bins.
+    name's probability, `ece` the expected calibration error in ten bins.
     """
 
     rows: int
