@@ -47,6 +47,7 @@ from tests.agent.faults import (
     saying,
 )
 from tests.agent.tiny import write_tiny_project
+from tests.loopback import on_loopback
 
 __all__ = ["KINDS", "Report", "Turn", "run"]
 
@@ -452,20 +453,6 @@ def worded(answer: Answer) -> bool:
     return bool(answer["citations"]) and not answer["answer"].startswith(QUOTED)
 
 
-@contextmanager
-def serving(server: FaultServer) -> Iterator[FaultServer]:
-    """Run an endpoint until the block ends."""
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
-    with server:
-        thread.start()
-        try:
-            yield server
-        finally:
-            server.stopping.set()
-            server.shutdown()
-            thread.join()
-
-
 @asynccontextmanager
 async def opened(project: Path, url: str, seconds: float, silent: float) -> AsyncIterator[Waypost]:
     """Open the small project with a chain of chat models for every role, and ingest it."""
@@ -509,7 +496,7 @@ async def run(
     threads, connections = lasting_threads(), sockets()
     early = 0.0
     with watch():
-        with serving(server):
+        with on_loopback(server):
             async with opened(folder, server.url, seconds, silent) as waypost:
                 tasks = asyncio.all_tasks()
                 asked = Asked(waypost, seed, seconds)

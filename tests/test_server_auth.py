@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
-import threading
 import time
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -29,6 +28,7 @@ from agent.server.identity import ANYONE, Identities, UnreachableKeysError
 from agent.server.opened import opened
 from agent.settings import ServerSettings
 from indexes import Principal
+from tests.loopback import on_loopback
 from tests.serving import Provider, Server, shared_server
 
 pytestmark = pytest.mark.slow
@@ -620,12 +620,8 @@ def published() -> Iterator[tuple[str, list[dict[str, Any]]]]:
 
         def log_message(self, *args: Any) -> None: ...
 
-    with ThreadingHTTPServer(("127.0.0.1", 0), Page) as page:
-        threading.Thread(target=page.serve_forever, daemon=True).start()
-        try:
-            yield f"http://127.0.0.1:{page.server_address[1]}/keys", keys
-        finally:
-            page.shutdown()
+    with on_loopback(ThreadingHTTPServer(("127.0.0.1", 0), Page)) as page:
+        yield f"http://127.0.0.1:{page.server_address[1]}/keys", keys
 
 
 def shown(provider: Provider, name: str) -> dict[str, Any]:

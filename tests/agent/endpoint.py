@@ -16,6 +16,8 @@ from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
+from tests.loopback import on_loopback
+
 __all__ = ["DIMENSION", "Endpoint", "endpoint"]
 
 DIMENSION = 64
@@ -173,11 +175,5 @@ def _vector(text: str, dimension: int) -> list[float]:
 @contextmanager
 def endpoint() -> Iterator[Endpoint]:
     """Run an endpoint until the block ends."""
-    with Endpoint() as server:
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
-        thread.start()
-        try:
-            yield server
-        finally:
-            server.shutdown()
-            thread.join()
+    with on_loopback(Endpoint()) as server:
+        yield server

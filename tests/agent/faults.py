@@ -17,6 +17,8 @@ from email.utils import formatdate
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
+from tests.loopback import on_loopback
+
 __all__ = [
     "DONE",
     "TOOL",
@@ -136,6 +138,11 @@ class FaultServer(ThreadingHTTPServer):
         self.stopping = threading.Event()
         self._lock = threading.Lock()
 
+    def shutdown(self) -> None:
+        """Let go of the requests that it keeps waiting, then end."""
+        self.stopping.set()
+        super().shutdown()
+
     @property
     def url(self) -> str:
         """The base URL of the API."""
@@ -216,12 +223,5 @@ class _Handler(BaseHTTPRequestHandler):
 @contextmanager
 def fault_server() -> Iterator[FaultServer]:
     """Run such an endpoint until the block ends."""
-    with FaultServer() as server:
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
-        thread.start()
-        try:
-            yield server
-        finally:
-            server.stopping.set()
-            server.shutdown()
-            thread.join()
+    with on_loopback(FaultServer()) as server:
+        yield server

@@ -14,6 +14,8 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Literal
 
+from tests.loopback import on_loopback
+
 __all__ = ["Fault", "JobServer", "job_server"]
 
 STATES = ["validating_files", "running", "succeeded"]
@@ -197,11 +199,5 @@ class _Handler(BaseHTTPRequestHandler):
 @contextmanager
 def job_server() -> Iterator[JobServer]:
     """Run such an endpoint until the block ends."""
-    with JobServer() as server:
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
-        thread.start()
-        try:
-            yield server
-        finally:
-            server.shutdown()
-            thread.join()
+    with on_loopback(JobServer()) as server:
+        yield server

@@ -9,7 +9,6 @@ import re
 import socket
 import subprocess
 import sys
-import threading
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -28,6 +27,7 @@ from agent.models import ChatModel
 from agent.models.endpoint import LangChainEndpoint
 from agent.settings import ChatModelSettings
 from tests.agent.scripted import Scripted
+from tests.loopback import on_loopback
 
 MakeProject = Callable[..., Path]
 ROOT = Path(__file__).parents[2]
@@ -306,14 +306,8 @@ def traced(project: Path, endpoint: str) -> tuple[str, float]:
 def test_runs_arrive_at_langsmith(tiny_project: MakeProject) -> None:
     """With LangSmith's own environment variables a turn's nodes and model calls arrive there."""
     Runs.got.clear()
-    with ThreadingHTTPServer(("127.0.0.1", 0), Runs) as server:
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
-        thread.start()
-        try:
-            answer, _ = traced(tiny_project(), f"http://127.0.0.1:{server.server_port}")
-        finally:
-            server.shutdown()
-            thread.join()
+    with on_loopback(ThreadingHTTPServer(("127.0.0.1", 0), Runs)) as server:
+        answer, _ = traced(tiny_project(), f"http://127.0.0.1:{server.server_port}")
     sent = b"".join(Runs.got)
     names = set(re.findall(rb'"name":"(\w+)"', sent))
     assert answer == REPLY
