@@ -188,6 +188,9 @@ class Store(Protocol):
         StoreError: the engine failed, refused a write or cannot be reached.
     """
 
+    queried: float
+    """When this process last sent a query, by the clock of `time.monotonic`."""
+
     async def upsert(self, level: Level, points: Sequence[Point]) -> None:
         """Insert or replace points, after checking every one of them."""
         ...
@@ -425,9 +428,15 @@ class Index(Protocol):
 class Loaded:
     """What a loader reads from one file; all but `blocks` only if the file says so.
 
-    `blocks` are read once, and may be made while they are read, so that a large file never lies in
-    memory as a whole. `warnings` say what people should know of the file (pages without a text); they
-    are complete when the last block was read.
+    Args:
+        blocks: its text, in order; read once, and may be made while they are read, so that a large
+            file never lies in memory as a whole.
+        title: its title.
+        date: its date in ISO form.
+        groups: who may see it.
+        fields: further metadata.
+        warnings: what people should know of the file (pages without a text); complete when the last
+            block was read.
     """
 
     blocks: Iterable[Block]

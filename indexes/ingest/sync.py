@@ -43,6 +43,8 @@ Read = Callable[[Sequence[Work]], AsyncGenerator[Found | None, None]]
 BATCH = 96  # chunks embedded and written together: the store answers nobody meanwhile
 BATCH_REMOTE = 1024  # for a model over the network, which embeds several parts at a time
 STAGGER = 0.5  # seconds after which another reader helps: starting one takes as long
+ASKED = 1.0  # seconds after a query in which more are expected
+MOST_PAUSE = 1.0  # seconds
 PATIENCE = 0.2  # seconds to wait for a batch to fill
 MOST_WORKERS = 4
 LOCKED = "waiting for another ingestion"
@@ -260,8 +262,13 @@ class Ingestion:
         _match_renamed(todo, gone)
         await self._delete(gone)
         done = 0
+        begun = time.perf_counter()
         async with aclosing(read(todo)) as found:
             async for batch in _batches(found, self._batch):
+                if done:
+                    asked = time.monotonic() - self._store.queried
+                    await asyncio.sleep(_pause(asked, time.perf_counter() - begun))
+                begun = time.perf_counter()
                 await self._writer.write(batch)
                 done += sum(isinstance(p, LoadError) or p.document is not None for _, p in batch)
                 self._told("documents", done, len(todo))
@@ -396,6 +403,16 @@ def _match_renamed(todo: Sequence[Work], gone: dict[tuple[str, str], Known]) -> 
         if key is not None and set(gone[key]["access"]) <= set(work.item.place):
             work.renamed_from = key[1]
             del gone[key], by_content[content]
+
+
+def _pause(asked: float, worked: float) -> float:
+    """Return how long to leave the machine to those who ask: half of the time, while there are any.
+
+    Args:
+        asked: seconds since the last query.
+        worked: seconds that the last batch took, reading included.
+    """
+    return min(MOST_PAUSE, worked) if asked < ASKED else 0.0
 
 
 async def _read_all(

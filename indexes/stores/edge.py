@@ -11,6 +11,7 @@ import ctypes
 import json
 import os
 import shutil
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, replace
@@ -101,6 +102,7 @@ class EdgeStore:
         self._unsettled: dict[Level, int] = dict.fromkeys(SPARSE, 0)
         self._common: dict[tuple[Level, Condition], bool] = {}
         self.unflushed = 0
+        self.queried = 0.0
         try:
             path.mkdir(parents=True, exist_ok=True)
         except OSError as error:
@@ -328,6 +330,7 @@ class EdgeStore:
 
     async def query(self, level: Level, queries: Sequence[Query]) -> list[list[Hit]]:
         """Return each query's best hits, best first; branches are filtered and fused in the engine."""
+        self.queried = time.monotonic()
         requests: list[edge.QueryRequest] = []
         spans: list[int] = []
         for query in queries:

@@ -14,6 +14,7 @@ import json
 import math
 import os
 import re
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -143,6 +144,7 @@ class QdrantStore:
         self._client = client
         self._settings = settings
         self._schema = schema
+        self.queried = 0.0
         self._names: dict[Level, str] = {
             level: f"{settings.collection}_{level}" for level in SPARSE
         }
@@ -366,6 +368,7 @@ class QdrantStore:
 
     async def query(self, level: Level, queries: Sequence[Query]) -> list[list[Hit]]:
         """Return each query's best hits, best first; all queries go in one request."""
+        self.queried = time.monotonic()
         for query in queries:
             check_query(level, query, self._schema)
         asked = [self._requests(query) for query in queries]

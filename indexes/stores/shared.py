@@ -109,6 +109,7 @@ class SharedStore:
         self._path = path
         self._schema = schema
         self._connections: dict[asyncio.AbstractEventLoop, asyncio.Task[_Connection]] = {}
+        self.queried = 0.0
 
     async def open(self) -> None:
         """Start the owner if there is none, and check that the store fits the schema.
@@ -224,6 +225,7 @@ class SharedStore:
 
     async def query(self, level: Level, queries: Sequence[Query]) -> list[list[Hit]]:
         """Return each query's best hits, best first."""
+        self.queried = time.monotonic()
         found = await self._call("query", level, list(queries))
         return [_each(as_hit, one) for one in found]
 

@@ -10,6 +10,7 @@ import asyncio
 import math
 import subprocess
 import sys
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -246,6 +247,21 @@ class StoreContract:
         assert "噪声防治措施" not in said(await ask(filled, lexical("噪声")))
         (hit,) = await ask(filled, dense(vector(0, 0, 0, 1), 1))
         assert (hit.payload["text"], "tags" in hit.payload) == ("财务报表", False)
+
+    async def test_scrolling_reads_every_page(self, store: Store) -> None:
+        """More points than one page holds come back once each."""
+        points = [chunk(number, f"噪声 {number}") for number in range(2100)]
+        await store.upsert("chunks", points)
+        found = await store.scroll("chunks", ALL, ("text",))
+        assert (len(found), {*ids(found)}) == (2100, {*ids(points)})
+
+    async def test_queries_are_noticed(self, filled: Store) -> None:
+        """When it was last searched is known, so that an ingestion can give way."""
+        before = filled.queried
+        await filled.scroll("chunks", ALL)
+        assert filled.queried == before
+        await ask(filled, lexical("噪声"))
+        assert before < filled.queried <= time.monotonic()
 
     async def test_delete_takes_what_matches(self, filled: Store) -> None:
         """Deletion takes the points that fulfil all conditions, and no others."""
@@ -716,6 +732,7 @@ class EmbeddedStoreContract(StoreContract):
 
 HOLDING = """
 import asyncio, sys
+import time
 from pathlib import Path
 from indexes.stores.edge import EdgeStore
 from tests.indexes.store_contract import SAMPLE, SCHEMA

@@ -14,6 +14,7 @@ from indexes.ingest import files
 from indexes.ingest.items import Recipe
 from indexes.ingest.lists import folder_fields, load_access
 from indexes.ingest.loaders import load
+from indexes.ingest.sync import _pause
 from indexes.lexical import encode_document
 from indexes.search.location import best_location
 from indexes.settings import Settings, load_settings
@@ -521,3 +522,12 @@ def test_sparse_vectors_cross_as_they_are() -> None:
     assert come == sent
     listed = Point(sent.id, {}, {}, {"text": Sparse(list(vector.ids), list(vector.weights))})
     assert as_point(unpack(frame(listed)[4:])) == listed
+
+
+@pytest.mark.parametrize(
+    ("asked", "worked", "pause"),
+    [(0.1, 0.3, 0.3), (0.9, 0.3, 0.3), (1.1, 0.3, 0.0), (1e9, 0.3, 0.0), (0.1, 60.0, 1.0), (0.0, 0.0, 0.0)],
+)  # fmt: skip
+def test_giving_way(asked: float, worked: float, pause: float) -> None:
+    """While people ask, half of the time is theirs, a second at a time at most; else none is lost."""
+    assert _pause(asked, worked) == pause
