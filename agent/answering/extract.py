@@ -40,6 +40,7 @@ WINDOW = 2
 BY_ARTICLE = 0.15  # how much the best sentences count beside what supports the whole passage
 LIST_WINDOW = 8
 QUOTE_CHARACTERS = 320
+CELLS = " | "  # between the cells of a row
 _LIST_QUESTION = re.compile(
     r"哪些|哪几|有什么|几种|几类|步骤|流程|措施|要求|列出|分别|清单|怎么|如何|\bwhat (?:are|measures|steps)\b|\bwhich\b|\bhow (?:do|does|is|are|can)\b|\blist\b",
     re.IGNORECASE,
@@ -158,10 +159,11 @@ def extract(
     )
     quotes = []
     for position, (passage, backing) in enumerate(zip(passages, support, strict=True)):
+        above, segments = _below_titles(passage)
         windows = [
             window
-            for begin, end in _segments(passage)
-            if (window := _best_window(asked, passage, begin, end)) is not None
+            for begin, end in segments
+            if (window := _best_window(asked, passage, begin, end, above)) is not None
         ]
         windows.sort(key=lambda window: -window[0])
         for score, text, offset in windows[: None if asked.listed else 1]:
@@ -203,14 +205,22 @@ class _Sentence:
 
 
 def _best_window(
-    asked: _Asked, passage: LocatedPassage, begin: int, end: int
+    asked: _Asked, passage: LocatedPassage, begin: int, end: int, titles: str
 ) -> tuple[float, str, int] | None:
-    """Return (score, text, offset) of the best run of sentences between two offsets."""
+    """Return (score, text, offset) of the best run of sentences between two offsets.
+
+    Args:
+        asked: what is asked for.
+        passage: where they stand.
+        begin: the first offset.
+        end: the one behind the last.
+        titles: what stands above them and says what they are about.
+    """
     location = location_at(passage, begin)
     if is_code(passage["document"], location):
         return _whole_code(asked, passage, begin, end)
     around = " ".join(
-        [passage["header"], passage["document"]]
+        [passage["header"], passage["document"], titles]
         + [str(location.get(key, "")) for key in ("sheet", "heading", "article")]
     )
     names = {str(location.get("heading", "")).strip(), passage["title"].strip()}
@@ -274,6 +284,19 @@ def _segments(passage: LocatedPassage) -> list[tuple[int, int]]:
     """Return the stretches of a passage that stand at one location each."""
     starts = [span["start"] for span in passage["spans"]] or [0]
     return list(zip(starts, [*starts[1:], len(passage["text"])], strict=True))
+
+
+def _below_titles(passage: LocatedPassage) -> tuple[str, list[tuple[int, int]]]:
+    """Return what stands above the first row of a table, and the segments from there on.
+
+    The title of a table has the words of most questions about its rows, and answers none of them.
+    """
+    segments, text = _segments(passage), passage["text"]
+    if "row" not in location_at(passage, segments[0][0]):
+        return "", segments
+    rows = [number for number, (begin, end) in enumerate(segments) if CELLS in text[begin:end]]
+    first = rows[0] if rows else 0
+    return text[: segments[first][0]], segments[first:]
 
 
 def place(location: Location, words: Mapping[str, Any]) -> str:

@@ -12,6 +12,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from openpyxl import Workbook
+from openpyxl.worksheet.worksheet import Worksheet
 
 from agent import Answer, Principal, Waypost
 from agent.errors import ThreadError, UsageError
@@ -93,6 +95,23 @@ async def test_answer_of_a_search(tiny: Waypost) -> None:
     assert {"prepare", "route", "search", "judge", "respond", "total"} - set(
         answer["timings_ms"]
     ) <= {"prepare"}
+
+
+async def test_a_row_is_quoted_rather_than_its_tables_title(tiny_project: MakeProject) -> None:
+    """The title of a table has most words of a question, and answers none."""
+    project = tiny_project()
+    book = Workbook()
+    sheet = book.active
+    assert isinstance(sheet, Worksheet)
+    for row in (["Maintenance costs of all pumps in 2024"], ["in euro"], ["Pump", "Seals", "Bearings"],
+                ["P-101", 310, 95], ["P-102", 270, 120], ["P-103", 0, 88]):  # fmt: skip
+        sheet.append(row)
+    book.save(project / "docs" / "manual" / "costs.xlsx")
+    async with Waypost.open(project) as waypost:
+        await waypost.ingest()
+        answer = await waypost.ask("What were the maintenance costs of pump P-102 in 2024?")
+    assert "P-102 | Seals: 270 | Bearings: 120" in answer["answer"]
+    assert answer["citations"][0]["location"]["row"] == 5
 
 
 async def test_follow_up(tiny: Waypost) -> None:
