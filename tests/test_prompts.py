@@ -210,7 +210,8 @@ def test_messages_have_the_same_fields(key: str) -> None:
 def test_texts_that_are_no_prompts_are_known(name: str) -> None:
     """A file without `variables` is one of the tables of texts."""
     assert name in {
-        "advise", "builtin_tools", "chat", "compare", "evaluation", "export", "generic", "mcp", "messages", "smalltalk",
+        "advise", "builtin_tools", "chat", "compare", "evaluation", "export", "generic", "init", "mcp", "messages",
+        "smalltalk",
     }  # fmt: skip
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -16,9 +16,11 @@ from agent.cli.common import (
     print_json,
     run_async,
 )
-from agent.routing.types import Action
+from agent.cli.completing import index_names, tool_names
 
 __all__ = ["correct"]
+
+Action = Literal["answer", "search", "act", "clarify"]  # of agent.routing, which is heavy to import
 
 
 def correct(
@@ -28,9 +30,16 @@ def correct(
         typer.Option(help="What is right; answer is for what no index or tool covers."),
     ],
     index: Annotated[
-        list[str] | None, typer.Option("--index", help="Search this index; repeatable, best first.")
+        list[str] | None,
+        typer.Option(
+            "--index",
+            help="Search this index; repeatable, best first.",
+            autocompletion=index_names,
+        ),
     ] = None,
-    tool: Annotated[str | None, typer.Option("--tool", help="Call this tool.")] = None,
+    tool: Annotated[
+        str | None, typer.Option("--tool", help="Call this tool.", autocompletion=tool_names)
+    ] = None,
     project: Project = Path(),
     user: User = None,
     group: Groups = None,

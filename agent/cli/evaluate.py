@@ -20,7 +20,10 @@ Bounds = dict[str, float]
 
 
 class OutOfBoundsError(WaypostError):
-    """A figure is below its --min or above its --max."""
+    """A figure is below its --min or above its --max.
+
+    Fix: see `misses` of the report, or move the bound.
+    """
 
     code = "out_of_bounds"
 

@@ -8,15 +8,20 @@ from typing import Annotated
 import typer
 
 from agent.cli.common import Groups, Json, Project, print_json
+from agent.cli.manual import Commands, examples
 
 __all__ = ["app"]
 
 app = typer.Typer(
-    name="key", help="Make, list and revoke keys of the project's server.", no_args_is_help=True
+    name="key",
+    cls=Commands,
+    help="Make, list and revoke keys of the project's server.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
 )
 
 
-@app.command("add")
+@app.command("add", epilog=examples("waypost key add ann --group legal --expires 90d"))
 def add(
     user: Annotated[str, typer.Argument(help="Whom the key is for.")],
     group: Groups = None,
@@ -46,7 +51,7 @@ def add(
     )
 
 
-@app.command("list")
+@app.command("list", epilog=examples("waypost key list --project my_project"))
 def list_keys(project: Project = Path(), as_json: Json = False) -> None:
     """List the keys, without what they open with."""
     from agent.keys import KeysFile
@@ -77,7 +82,7 @@ def list_keys(project: Project = Path(), as_json: Json = False) -> None:
         typer.echo("No keys; make one with `waypost key add USER`.")
 
 
-@app.command("revoke")
+@app.command("revoke", epilog=examples("waypost key revoke ann"))
 def revoke(
     name: Annotated[str, typer.Argument(help="A key's name, or a user: all their keys.")],
     project: Project = Path(),

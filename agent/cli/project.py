@@ -1,4 +1,4 @@
-"""`waypost init`, `waypost ingest` and `waypost doctor`: the project itself."""
+"""`waypost ingest` and `waypost doctor`: the project itself."""
 
 from __future__ import annotations
 
@@ -13,31 +13,7 @@ from agent.cli.common import Json, Project, may_embed, print_json, progress_bar,
 if TYPE_CHECKING:
     from indexes import SyncReport
 
-__all__ = ["doctor", "ingest", "init"]
-
-
-def init(
-    directory: Annotated[Path, typer.Argument(help="The folder to make.")],
-    template: Annotated[
-        str,
-        typer.Option(
-            "--template",
-            "-t",
-            help="What to start from: basic, code_assistant, customer_service, regulations or urban_construction.",
-        ),
-    ] = "basic",
-    as_json: Json = False,
-) -> None:
-    """Make a new project to start from."""
-    from agent.templates import copy_template
-
-    made = copy_template(template, directory)
-    if as_json:
-        print_json({"project": str(directory), "template": template, "files": made})
-        return
-    typer.echo(f"Made {directory} from the template {template!r} ({made} files).")
-    typer.echo("Its documents are public to everyone who may ask (default_access in waypost.toml).")
-    typer.echo(f"Next: waypost ingest --project {directory} && waypost chat --project {directory}")
+__all__ = ["doctor", "ingest"]
 
 
 def ingest(

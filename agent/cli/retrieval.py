@@ -6,7 +6,7 @@ import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -24,12 +24,18 @@ from agent.cli.common import (
     show,
     where,
 )
+from agent.cli.completing import index_names
 from agent.errors import UsageError
-from indexes import Registry, Where
+
+if TYPE_CHECKING:
+    from indexes import Registry, Where
 
 __all__ = ["documents", "search"]
 
-Index = Annotated[str | None, typer.Option("--index", help="Only this index.")]
+Index = Annotated[
+    str | None,
+    typer.Option("--index", help="Only this index.", autocompletion=index_names),
+]
 Filters = Annotated[
     str | None,
     typer.Option(
@@ -57,6 +63,8 @@ def _filter_of(text: str | None) -> Where | None:
 @asynccontextmanager
 async def _opened(project: Path) -> AsyncIterator[Registry]:
     """Open a project's indexes, ingesting first if nothing has been."""
+    from indexes import Registry
+
     async with Registry.open(project) as registry:
         if await registry.is_empty():
             with progress_bar() as told:
@@ -132,6 +140,8 @@ async def _documents(
     group: list[str] | None,
     as_json: bool,
 ) -> None:
+    from indexes import Registry
+
     principal = principal_of(user, group)
     async with Registry.open(project) as registry:
         found = await registry.documents(index=index, principal=principal, where=filters)

@@ -9,16 +9,25 @@ from typing import Annotated
 import typer
 
 from agent.cli.common import Json, Project, print_json, progress_bar, run_async
+from agent.cli.manual import Commands, examples
 from agent.errors import UsageError
 
 __all__ = ["app"]
 
 app = typer.Typer(
-    name="store", help="Move and save what is indexed.", no_args_is_help=True, rich_markup_mode=None
+    name="store",
+    cls=Commands,
+    help="Move and save what is indexed.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
 )
 
 
-@app.command()
+@app.command(
+    epilog=examples(
+        "waypost store copy --to http://localhost:6333", "waypost store copy --to embedded"
+    )
+)
 def copy(
     to: Annotated[str, typer.Option("--to", help="A server's URL, or 'embedded'.")],
     collection: Annotated[
@@ -74,7 +83,7 @@ async def _copy(to: str, collection: str, project: Path, as_json: bool) -> None:
     )
 
 
-@app.command()
+@app.command(epilog=examples("waypost store backup store.waypost"))
 def backup(
     file: Annotated[Path, typer.Argument(help="The file to write, such as store.waypost.")],
     project: Project = Path(),
@@ -97,7 +106,7 @@ async def _backup(file: Path, project: Path, as_json: bool) -> None:
     typer.echo(f"Saved {counts['documents']} documents with {counts['chunks']} chunks in {file}.")
 
 
-@app.command()
+@app.command(epilog=examples("waypost store restore store.waypost --replace"))
 def restore(
     file: Annotated[Path, typer.Argument(help="The file that `waypost store backup` wrote.")],
     replace: Annotated[

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated, TextIO
 import typer
 
 from agent.cli.common import Json, Project, print_json, run_async
+from agent.cli.manual import Commands, examples
 from agent.errors import UsageError
 
 if TYPE_CHECKING:
@@ -25,12 +26,14 @@ _DAYS = re.compile(r"(\d{1,5})d")
 
 app = typer.Typer(
     name="traces",
+    cls=Commands,
     help="Export, erase and count the turns that [traces] keep = true keeps.",
     no_args_is_help=True,
+    rich_markup_mode=None,
 )
 
 
-@app.command("export")
+@app.command("export", epilog=examples("waypost traces export traces.jsonl --since 30d --good"))
 def export(
     file: Annotated[Path, typer.Argument(help="The file to write, as JSON Lines.")],
     since: Annotated[
@@ -54,7 +57,7 @@ def export(
     typer.echo(f"Wrote {count} traces to {file}.")
 
 
-@app.command("erase")
+@app.command("erase", epilog=examples("waypost traces erase --user ann"))
 def erase(
     user: Annotated[str, typer.Option("--user", help="Whose turns are to be erased.")],
     project: Project = Path(),
@@ -75,7 +78,7 @@ def erase(
     typer.echo(f"Erased {count} traces.")
 
 
-@app.command("prune")
+@app.command("prune", epilog=examples("waypost traces prune"))
 def prune(project: Project = Path(), as_json: Json = False) -> None:
     """Delete the traces that are older than [traces] days; an open project does so every day."""
 
@@ -90,7 +93,7 @@ def prune(project: Project = Path(), as_json: Json = False) -> None:
     typer.echo(f"Deleted {count} traces.")
 
 
-@app.command("stats")
+@app.command("stats", epilog=examples("waypost traces stats --json"))
 def stats(project: Project = Path(), as_json: Json = False) -> None:
     """Count what is kept."""
     from agent.traces import Stats

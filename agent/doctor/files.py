@@ -9,6 +9,7 @@ from pathlib import Path
 
 from agent.doctor.check import Check, listed, passed, wrong
 from agent.settings import Settings
+from indexes.ingest.files import HIDDEN
 from indexes.ingest.loaders import LOADERS
 from indexes.settings import IndexSettings
 from indexes.text import normalize
@@ -24,7 +25,11 @@ def look_at_files(project: Path, settings: Settings) -> list[Check]:
     """Check a project's documents, what questions are routed by, and the disk."""
     files = {
         index.name: [
-            path for pattern in index.sources for path in project.glob(pattern) if path.is_file()
+            path
+            for pattern in index.sources
+            for path in project.glob(pattern)
+            if path.is_file()
+            and not any(part.startswith(HIDDEN) for part in path.relative_to(project).parts)
         ]
         for index in settings.index
     }

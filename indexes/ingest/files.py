@@ -17,7 +17,9 @@ from indexes.ingest.lists import compile_glob, folder_fields, load_access, load_
 from indexes.settings import IndexSettings, Settings
 from indexes.types import Failure
 
-__all__ = ["Scan", "scan"]
+__all__ = ["HIDDEN", "Scan", "scan"]
+
+HIDDEN = (".", "~$")  # how the names of files and folders that are passed over begin
 
 FRESH = 2 * 10**9  # nanoseconds; a file may change again within one tick of its clock
 # how to cure what cannot be read
@@ -168,7 +170,7 @@ class _Walk:
                 continue
             for entry in entries:
                 name = f"{folder}/{entry.name}" if folder else entry.name
-                if entry.name.startswith((".", "~$")) or not self._wanted(entry.path):
+                if entry.name.startswith(HIDDEN) or not self._wanted(entry.path):
                     continue
                 try:
                     if entry.is_dir(follow_symlinks=False):

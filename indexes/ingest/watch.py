@@ -8,6 +8,7 @@ from collections.abc import AsyncGenerator, Sequence
 from importlib import import_module
 from pathlib import Path
 
+from indexes.ingest.files import HIDDEN
 from indexes.ingest.lists import FILE_NAME as ACCESS
 from indexes.settings import FILE_NAME as SETTINGS
 from indexes.settings import Settings
@@ -34,7 +35,7 @@ async def changes(project: Path, settings: Settings) -> AsyncGenerator[Sequence[
         path = Path(name)
         if path.is_relative_to(state):
             return False
-        return not any(part.startswith((".", "~$")) for part in path.relative_to(root).parts)
+        return not any(part.startswith(HIDDEN) for part in path.relative_to(root).parts)
 
     clock = asyncio.get_running_loop().time
     watcher = watchfiles.awatch(root, watch_filter=counts, debounce=BURST, step=QUIET)

@@ -17,7 +17,10 @@ __all__ = ["TooFewQuestionsError", "command"]
 
 
 class TooFewQuestionsError(WaypostError):
-    """There are too few questions for the threshold to be stored."""
+    """There are too few questions for the threshold to be stored.
+
+    Fix: label more questions, or say --few.
+    """
 
     code = "too_few_questions"
 
