@@ -57,10 +57,17 @@ GRACE = 5.0  # seconds after a turn's time in which its nodes end by themselves
 
 
 class Event(TypedDict, total=False):
-    """A streaming event: `type` says which of the other keys there is.
+    """A streaming event: `type` says what happened, and which of the other keys there is.
 
-    route, passages (what was found, best supported first), token (a piece of the answer, checked
-    already), restart (what the tokens said so far is withdrawn), citation, tool, approval, answer.
+    Args:
+        type: `restart` has no other key: the tokens so far are withdrawn, and the answer begins anew.
+        route: `route`: where the question goes, told first.
+        passages: `passages`: what was found, best supported first; again after a further search.
+        text: `token`: a piece of the answer, whole sentences that were checked already.
+        citation: `citation`: a source of the answer.
+        call: `tool`: a call that was made, with its result.
+        request: `approval`: the request that a person must decide about, as in `Answer.pending`.
+        answer: `answer`: the result, told last.
     """
 
     type: Literal["route", "passages", "token", "restart", "citation", "tool", "approval", "answer"]

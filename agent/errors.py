@@ -42,7 +42,10 @@ __all__ = [
 
 
 class ModelError(WaypostError):
-    """A chat model failed or answered in a form that cannot be used."""
+    """A chat model failed, or gave no usable reply in time (`model_timeout`).
+
+    Fix: check the model's key, name and address with `waypost doctor`; turns go on without it.
+    """
 
     code = "model"
     retryable = True
@@ -50,6 +53,8 @@ class ModelError(WaypostError):
 
 class LimitError(ModelError):
     """The turn has reached a limit of calls, tokens, cost or time.
+
+    Fix: raise the limit in [limits], or let the answer say which one it was.
 
     Args:
         limit: its name in [limits].
@@ -66,13 +71,19 @@ class LimitError(ModelError):
 
 
 class ToolError(WaypostError):
-    """A tool failed."""
+    """A tool failed.
+
+    Fix: see the tool's own message; its arguments and its code are the project's.
+    """
 
     code = "tool"
 
 
 class ClosedError(WaypostError):
-    """The project was closed while a turn ran, or before it began."""
+    """The project was closed while a turn ran, or before it began.
+
+    Fix: ask again when it is open.
+    """
 
     code = "closed"
 
@@ -81,6 +92,9 @@ class ClosedError(WaypostError):
 
 
 class ThreadError(UsageError):
-    """A thread has nothing to resume, or waits for an approval first."""
+    """A thread has nothing to resume, or waits for an approval first.
+
+    Fix: resume the thread that `pending` was of, once; or ask something new on it.
+    """
 
     code = "thread"

@@ -67,6 +67,13 @@ class Models(ModelSettings):
     A list is a fallback chain: the next one is asked where one fails. Every chain ends in the local
     behaviour. The router's may begin with "lora:<folder>", an adapter in this process: what it is
     unsure about is passed on.
+
+    Args:
+        chat: the model of every role that has none of its own; "local": no chat model.
+        router: decides where a question goes, where the classifier is unsure.
+        rewriter: writes follow-ups out, finds other words to search for, sums conversations up.
+        judge: decides whether passages suffice, where the local judge is unsure.
+        answerer: writes answers, and reads the arguments of tools from a question.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -106,14 +113,14 @@ class ChatModelSettings(Section):
         base_url: its endpoint; default: OPENAI_BASE_URL, for Azure AZURE_OPENAI_ENDPOINT.
         api_key_env: the environment variable with its key; default: OPENAI_API_KEY or
             AZURE_OPENAI_API_KEY.
-        api_version: of Azure; default: OPENAI_API_VERSION.
+        api_version: version of Azure's API; default: OPENAI_API_VERSION.
         window: tokens of prompt and reply together; default: known for OpenAI's models, else 8192.
         max_output: the most tokens of a reply.
         temperature: left out of the request if it is "default", as reasoning models want it.
         timeout: seconds until the first token, and between two.
         retries: how often a request that failed in passing is sent again before the next model is asked.
-        price_input: of a million tokens, in whatever currency `limits.cost` has.
-        price_output: the same for the reply.
+        price_input: price of a million tokens of prompts, in whatever currency `limits.cost` has.
+        price_output: the same for replies.
         extra_body: further fields of the request, such as {chat_template_kwargs = {enable_thinking = false}}.
     """
 
@@ -133,7 +140,13 @@ class ChatModelSettings(Section):
 
 
 class ThreadLimits(Section):
-    """[limits.thread]: what all turns of a conversation may cost together; without a number, anything."""
+    """[limits.thread]: what all turns of a conversation may cost together; without a number, anything.
+
+    Args:
+        model_calls: calls of chat models.
+        tokens: tokens of prompts and replies together.
+        cost: money in the currency of the models' prices.
+    """
 
     model_calls: int | None = Field(default=None, ge=0)
     tokens: int | None = Field(default=None, ge=500)
@@ -144,10 +157,10 @@ class Limits(Section):
     """[limits], each for one turn.
 
     Args:
-        model_calls: of chat models; one that fails counts too, its retries do not.
-        tokens: of prompts and replies together.
-        cost: in the currency of the models' prices; no limit for models without a price.
-        seconds: after which no model is asked any more and what is there becomes the answer.
+        model_calls: calls of chat models; one that fails counts too, its retries do not.
+        tokens: tokens of prompts and replies together.
+        cost: money in the currency of the models' prices; no limit for models without a price.
+        seconds: seconds after which no model is asked any more and what is there becomes the answer.
         rewrites: rounds of searching again when nothing supports an answer.
         tool_calls: calls of tools.
         question_characters: a longer question is refused.
@@ -167,7 +180,12 @@ class Limits(Section):
 
 
 class ExampleAnswer(Section):
-    """[[answer.example]]: a question and how the assistant answers it, shown to the chat model."""
+    """[[answer.example]]: a question and how the assistant answers it, shown to the chat model.
+
+    Args:
+        question: such as people ask.
+        answer: in the style of your answers, with its [n]; its facts are not sources.
+    """
 
     question: str = Field(min_length=1)
     answer: str = Field(min_length=1)
@@ -196,22 +214,32 @@ class AnswerSettings(Section):
 
 
 class FreshSettings(Section):
-    """[fresh]: the indexes whose files are looked at before each question, as for a list of the day."""
+    """[fresh]: where an answer must never be older than its file, as with a list of the day.
+
+    Args:
+        indexes: those whose files are looked at, and ingested if they changed, before each question.
+    """
 
     indexes: tuple[str, ...] = ()
 
 
 class ThreadSettings(Section):
-    """[threads]: where conversations are kept: in the project's state folder, or in Postgres at `url`.
+    """[threads]: where conversations are kept.
 
-    The password may be left to PGPASSWORD or a file of passwords, as libpq reads them.
+    Args:
+        url: a Postgres database, postgresql://…; its password may be left to PGPASSWORD or a file of
+            passwords, as libpq reads them. Without it, the project's state folder.
     """
 
     url: str = Field(default="", repr=False, pattern=r"^(postgres(ql)?://.+)?$")
 
 
 class LogSettings(Section):
-    """[log]: `text`: log questions and answers too, without what looks like a credential."""
+    """[log]: what the line of log that each turn writes may hold.
+
+    Args:
+        text: log questions and answers too, without what looks like a credential.
+    """
 
     text: bool = False
 
@@ -220,8 +248,8 @@ class TraceSettings(Section):
     """[traces]: whether turns are kept on this machine, to learn from.
 
     Args:
-        keep: keep them, without what looks like personal data or a credential.
-        days: after which a trace is deleted.
+        keep: keep turns, without what looks like personal data or a credential.
+        days: days after which a trace is deleted.
         texts: keep the texts of passages and citations too, not only where they are.
         patterns: further regular expressions of what may not be kept, each with its kind:
             `contract = 'HT-[0-9]{8}'` becomes "[contract]".
@@ -250,9 +278,9 @@ class Costs(Section):
     """[routing.costs]: what mistakes cost beside an answer that is not found, which costs 1.
 
     Args:
-        search: each index that is searched.
-        needless: searching for what nothing covers.
-        decline: declining what something covers.
+        search: each index that is searched. More: fewer indexes side by side.
+        needless: searching for what nothing covers. More: more is declined at once.
+        decline: declining what something covers. More: less is declined.
         act: calling a tool that was not wanted; twice that where arguments would be asked for.
         talk: taking a question for small talk.
         ask: asking what is meant instead of doing anything.
@@ -267,7 +295,14 @@ class Costs(Section):
 
 
 class Rule(Section):
-    """[[routing.rule]]: questions that match go there; with neither index nor tool nothing covers them."""
+    """[[routing.rule]]: questions that match go there; with neither index nor tool nothing covers them.
+
+    Args:
+        pattern: a regular expression, found anywhere in the question; case, width and script of
+            characters make no difference.
+        index: search this index.
+        tool: call this tool.
+    """
 
     pattern: str = Field(min_length=1)
     index: str | None = Field(default=None, min_length=1)
@@ -288,9 +323,12 @@ class Routing(Section):
     """[routing]: rules, questions nothing covers, and how decisions are made.
 
     Args:
-        none: example questions that no index or tool covers; `none_file` names more, one a line.
-        outside: what to do with such questions.
-        embedding: the router's own model; routing asks no network unless this names one there.
+        none: example questions that no index or tool covers.
+        none_file: a file with more of them, one a line.
+        outside: what to do with such questions: "decline", or "model": let the chat model answer from
+            its own knowledge.
+        embedding: the router's own embedding model, whatever the indexes use; "openai:<model>" asks the
+            network for every question.
         threshold: how sure the classifier must be to decide alone where a chat model is configured.
         costs: what mistakes cost.
         rule: patterns that decide.
@@ -393,11 +431,14 @@ class ServerSettings(Section):
             machine; "none": everyone, as where a proxy has asked already.
         public: what may be read without a key: "health" (/health), "ready" (/ready), "metrics"
             (/metrics), "docs" (/docs, /openapi.json, /info).
+        correctors: groups whose members may correct routes on the page, which changes them for
+            everybody; with "loopback" everyone may.
         jwt: tokens that are accepted beside keys.
     """
 
     auth: Literal["required", "loopback", "none"] = "required"
     public: tuple[Literal["health", "ready", "metrics", "docs"], ...] = ("health", "ready")
+    correctors: tuple[str, ...] = ()
     jwt: JwtSettings | None = None
 
 

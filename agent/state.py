@@ -37,7 +37,14 @@ Outcome = Literal["answer", "search", "act", "clarify", "abstain"]
 
 
 class Usage(TypedDict):
-    """What a turn or a whole thread cost; `cost` is there once a model with a price was asked."""
+    """What a turn or a whole thread cost.
+
+    Args:
+        model_calls: calls of chat models.
+        input_tokens: tokens of their prompts.
+        output_tokens: tokens of their replies.
+        cost: money in the currency of the models' prices; there once a model with a price was asked.
+    """
 
     model_calls: int
     input_tokens: int
@@ -48,8 +55,19 @@ class Usage(TypedDict):
 class Answer(TypedDict):
     """The result of a turn.
 
-    `action` is the outcome, which may differ from the route's plan. `pending` is the request for an
-    approval that the turn waits for. `limit` names the limit that cut the turn short.
+    Args:
+        answer: its text, with [n] for the citations.
+        action: the outcome, which may differ from the route's plan: "abstain" is a refusal.
+        route: what the router decided.
+        citations: what the markers stand for.
+        tool_calls: the calls that were made or rejected.
+        grounded: every claim is supported by what it cites, or by a tool's result.
+        confidence: how sure the answer is, 0 to 1.
+        pending: the request for an approval that the turn waits for, as LangChain's HITLRequest.
+        limit: the limit that cut the turn short.
+        thread_id: the conversation, to ask on.
+        usage: what the turn cost.
+        timings_ms: milliseconds by node of the graph, and `total`.
     """
 
     answer: str

@@ -34,6 +34,8 @@ class WaypostError(Exception):
     Args:
         message: what is wrong and where.
         fix: what the reader can do about it.
+
+    Fix: do what its `fix` says.
     """
 
     code = "error"
@@ -56,7 +58,10 @@ class WaypostError(Exception):
 
 
 class ConfigurationError(WaypostError):
-    """The project folder or its waypost.toml cannot be used."""
+    """The project folder or its waypost.toml cannot be used.
+
+    Fix: correct the key, file or line that the message names; `waypost doctor` looks at all of them.
+    """
 
     code = "configuration"
     exit_code = 2
@@ -66,6 +71,8 @@ class UsageError(WaypostError, ValueError):
     """A question, an argument or a combination of arguments cannot be used.
 
     It is a ValueError too: LangGraph's server shows clients the text of those alone.
+
+    Fix: ask, or call, as the message says.
     """
 
     code = "usage"
@@ -73,7 +80,10 @@ class UsageError(WaypostError, ValueError):
 
 
 class UnknownIndexError(UsageError):
-    """An index was named that the project does not define."""
+    """An index was named that the project does not define.
+
+    Fix: use one of the names that the message lists.
+    """
 
     code = "unknown_index"
 
@@ -89,39 +99,57 @@ class UnknownIndexError(UsageError):
 
 
 class StoreError(WaypostError):
-    """The vector store failed."""
+    """The vector store failed.
+
+    Fix: look into .waypost/store/owner.log, or the server's log; then try again.
+    """
 
     code = "store"
 
 
 class StoreLockedError(StoreError):
-    """Another process has the store open."""
+    """Another process has the store open.
+
+    Fix: end that process, or use the store as the user whom it belongs to.
+    """
 
     code = "store_locked"
     retryable = True
 
 
 class StoreUnreachableError(StoreError):
-    """The server of the store does not answer, or not now."""
+    """The server of the store does not answer, or not now.
+
+    Fix: start the server, or correct [store] url; then try again.
+    """
 
     code = "store_unreachable"
     retryable = True
 
 
 class StoreSchemaError(StoreError):
-    """The store does not fit this version or these settings."""
+    """The store does not fit this version or these settings.
+
+    Fix: delete the store's folder, or name another collection, and ingest again.
+    """
 
     code = "store_schema"
 
 
 class EmbeddingError(WaypostError):
-    """An embedding model failed."""
+    """An embedding model failed.
+
+    Fix: check its key, its name and its address; then try again.
+    """
 
     code = "embedding"
     retryable = True
 
 
 class LoadError(WaypostError):
-    """A source file cannot be read."""
+    """A source file cannot be read.
+
+    Fix: save the file as the message says; the others are ingested meanwhile.
+    """
 
     code = "load"

@@ -52,8 +52,9 @@ LAYOUTS = {"flat": FlatIndex, "hierarchical": HierarchicalIndex}
 class Affinity:
     """How well an index's best chunks match a question.
 
-    `lexical` is the best BM25 score over the most it could be, from 0 to 1; `similarity` the best
-    cosine, 0 in an index without embeddings.
+    Args:
+        lexical: the best BM25 score over the most it could be, from 0 to 1.
+        similarity: the best cosine; 0 in an index without embeddings.
     """
 
     lexical: float

@@ -40,8 +40,14 @@ class Section(BaseModel):
 class ProjectSettings(Section):
     """[project]: what the assistant is and whom its documents are for.
 
-    `contact` says how people reach a person: it is told where a conversation is handed over, and where
-    nothing supported an answer twice in a row.
+    Args:
+        name: the assistant's name, as people read it.
+        language: language of its own words where a question's language says nothing; answers are in the question's.
+        persona: how the assistant introduces itself and speaks.
+        contact: how people reach a person: told where a conversation is handed over, and where
+            nothing supported an answer twice in a row.
+        default_access: who may see a document without any access list: "public": everyone; "private":
+            nobody.
     """
 
     name: str = "Waypost"
@@ -52,7 +58,12 @@ class ProjectSettings(Section):
 
 
 class ModelSettings(BaseModel):
-    """[models], as far as retrieval reads it."""
+    """[models], as far as retrieval reads it.
+
+    Args:
+        embedding: the embedding model of indexes that name none: "local", inside this process, or
+            "openai:<model>"; an existing store then has to be made anew.
+    """
 
     model_config = ConfigDict(extra="ignore", frozen=True)
 
@@ -62,7 +73,21 @@ class ModelSettings(BaseModel):
 class StoreSettings(Section):
     """[store]: where the vectors live: an embedded engine, or a Qdrant server with `url`.
 
-    The settings below `url` are of a server's collections and count when these are made.
+    The settings from `shard_number` on count when a server's collections are made.
+
+    Args:
+        path: the project's folder for the embedded store, caches, conversations and traces.
+        url: a Qdrant server; without it, the embedded store.
+        api_key: the server's key; better in the environment variable QDRANT_API_KEY.
+        collection: the collections are `<collection>_chunks` and `<collection>_documents`.
+        timeout: seconds to wait for the server's answer.
+        shard_number: shards of each collection, for several machines.
+        replication_factor: copies of each shard.
+        quantization: "scalar" (8 bits) or "turbo4" (4 bits) keep small vectors in memory; the best
+            hits are scored again with the full ones.
+        on_disk: vectors, graphs and texts are read from the disk.
+        hnsw_m: links of a point in the graph; more: exacter and larger.
+        hnsw_ef_construct: candidates while the graph is built; more: exacter and slower to build.
     """
 
     path: str = ".waypost"
@@ -79,11 +104,16 @@ class StoreSettings(Section):
 
 
 class IngestSettings(Section):
-    """[ingest]: the bounds within which files are read, each in a process of its own.
+    """[ingest]: the bounds within which files are read, in processes of their own.
 
-    `seconds` is for opening a file, reading each block of it and cutting 64 chunks; `workers` 0 means one for each
-    core, up to 4; `loaders` name functions of the project by ending: `".abc" = "loaders:load_abc"`;
-    above `confirm_tokens`, `waypost ingest` asks before it pays a model over the network.
+    Args:
+        max_mb: MiB that a file may have.
+        seconds: seconds for opening a file, for reading each block of it (a recognised page, say), and for
+            cutting 64 chunks.
+        memory_mb: MiB that a reading process may take.
+        workers: reading processes; 0: one for each core, up to 4.
+        loaders: loaders of the project's own, by ending: `".abc" = "loaders:load_abc"`.
+        confirm_tokens: above so many tokens, `waypost ingest` asks before it pays a model over the network.
     """
 
     max_mb: float = Field(default=64.0, gt=0)
@@ -107,8 +137,10 @@ class IngestSettings(Section):
 class SourceSettings(Section):
     """[[source]]: documents that are not files, such as the rows of a database.
 
-    `use` names a `Source`, or a function without arguments that returns one, in a Python file of
-    the project: "sources:articles".
+    Args:
+        use: a `Source`, or a function without arguments that returns one, in a Python file of the
+            project: "sources:articles".
+        index: the index that its documents belong to.
     """
 
     use: str = Field(pattern=r"^\w+:\w+$")
@@ -116,7 +148,12 @@ class SourceSettings(Section):
 
 
 class Weights(Section):
-    """Weights of min-max fusion; without them DBSF fuses the two branches."""
+    """Weights of a min-max fusion; without `weights`, scores are fused by their distribution (DBSF).
+
+    Args:
+        bm25: weight of the words' branch.
+        dense: weight of the embeddings' branch.
+    """
 
     bm25: float = Field(default=0.6, ge=0)
     dense: float = Field(default=0.4, ge=0)
@@ -125,9 +162,13 @@ class Weights(Section):
 class Views(Section):
     """How much each view of a document counts when a hierarchical index chooses documents.
 
-    chunk: its best chunk; dense: its own embedding; title: the share of the title that the question
-    names; terms: BM25 of title, headings and key terms; opening: BM25 of its beginning; metadata:
-    BM25 of file name, years, names and fields.
+    Args:
+        chunk: its best chunk.
+        dense: its own embedding.
+        title: the share of its title that the question names.
+        terms: BM25 of title, headings and key terms.
+        opening: BM25 of its beginning.
+        metadata: BM25 of file name, years, names and fields.
     """
 
     chunk: float = Field(default=1.0, ge=0)
@@ -141,10 +182,36 @@ class Views(Section):
 class IndexSettings(Section):
     """[[index]]: one category of documents and how it is searched.
 
-    Token counts are the embedding model's own. A hierarchical index keeps at most `keep` documents
-    whose score is at least `1 - margin` of the best one's; a chunk's score is that inside its
-    document, scaled, times the document's, less `decay` for each rank of the document, plus
-    `global_weight` times its score among all chunks.
+    The keys `documents`, `keep`, `margin`, `decay`, `global_weight` and `views` are of a hierarchical
+    index alone. A chunk's score is that inside its document, scaled, times the document's, less `decay`
+    for each rank of the document, plus `global_weight` times its score among all chunks.
+
+    Args:
+        name: a lower-case letter, then letters, digits, `_`, `-`; not `none`.
+        title: what people read; else `name`.
+        description: what the index covers, enumerated; routing reads it.
+        layout: "flat" searches all chunks at once; "hierarchical" chooses documents first.
+        sources: globs of its files, from the project's folder.
+        examples: questions that belong to it, for routing.
+        examples_file: a file with more of them, one a line.
+        groups: who may see its documents and be routed to it; without: as `default_access` says.
+        embedding: a model of its own; "": the project's; "none": it is searched by words alone.
+        embed: which levels are embedded.
+        synonyms: a file with a group of words a line.
+        synonym_weight: what a synonym counts beside a word of the question.
+        fields: further fields to filter by, with their types.
+        folders: fields that folders give: `"docs/{company}/{year}"`.
+        weights: weights of the two branches in a min-max fusion.
+        views: what counts how much when documents are chosen.
+        k: passages that a search returns.
+        documents: documents that each view proposes.
+        candidates: how deep each branch is read before fusion.
+        keep: documents whose chunks are searched, at the most.
+        margin: a document is kept whose score is at least `1 - margin` of the best one's.
+        decay: the share of a chunk's score that each rank of its document costs.
+        global_weight: weight of a chunk's score among all chunks, beside that inside its document.
+        chunk_tokens: tokens of a chunk at the most, as the embedding model counts.
+        chunk_min_tokens: shorter sections are joined; 0 leaves each section, and each article, a chunk.
     """
 
     name: str = Field(pattern=r"^[a-z][a-z0-9_-]{0,62}$")

@@ -61,7 +61,19 @@ Where = Mapping[str, Value | Sequence[Value] | Mapping[str, Value]]
 
 
 class Location(TypedDict, total=False):
-    """Where in its document a text stands; only the keys that apply are present."""
+    """Where in its document a text stands; only the keys that apply are present.
+
+    Args:
+        page: page of a PDF, from 1.
+        slide: slide of a presentation, from 1.
+        sheet: sheet of a workbook.
+        row: row of a table, a list or a file of lines.
+        heading: the nearest heading above.
+        article: article of a law or contract, such as 第三条.
+        symbol: the function, class or method.
+        lines: the first and the last line.
+        time: when it was said or logged.
+    """
 
     page: int
     slide: int
@@ -82,10 +94,15 @@ class Span(TypedDict):
 
 
 class Validity(TypedDict):
-    """When a document holds: its first and its last day (ISO; "" where it does not say), and its successor.
+    """When a document holds: its days are in ISO form, "" where it does not say.
 
-    `state` is what that means for the days asked about, `now` what it means today; `asked` are these days
-    (ISO, "/" between the first and the last; "" if none were named).
+    Args:
+        effective: the first day.
+        expires: the last day.
+        replaced_by: what to read instead.
+        state: what that means for the days asked about.
+        now: what it means today.
+        asked: these days, "/" between the first and the last; "" if none were named.
     """
 
     effective: str
@@ -97,7 +114,20 @@ class Validity(TypedDict):
 
 
 class Passage(TypedDict):
-    """A retrieved chunk; `validity` is there if its document says when it holds."""
+    """A retrieved chunk.
+
+    Args:
+        text: the chunk's text.
+        score: the search's score; comparable within one search alone.
+        index: the index that it is from.
+        document: the document's id; of a file its path in the project.
+        title: the document's title.
+        uri: opens the document at the chunk where its format allows that.
+        location: where it stands in the document.
+        context: neighbouring texts.
+        chunk_id: the store's id of it.
+        validity: there if the document says when it holds.
+    """
 
     text: str
     score: float
@@ -127,7 +157,18 @@ class LocatedPassage(Passage):
 class DocumentInfo(TypedDict):
     """What is known of an indexed document.
 
-    `source` is "" for files; `synced` is when its text was last written (ISO 8601, UTC).
+    Args:
+        index: the index that it is in.
+        document: its id; of a file its path in the project.
+        title: its title, else its file's name.
+        uri: where it is.
+        language: "zh" or "en".
+        chunks: how many chunks it has.
+        date: its date in ISO form; "" if it has none.
+        fields: its metadata beside title and date.
+        source: the `[[source]]` or app that it is from; "" for files.
+        synced: when its text was last written (ISO 8601, UTC).
+        warnings: what people should know of it.
     """
 
     index: str
@@ -144,7 +185,12 @@ class DocumentInfo(TypedDict):
 
 
 class Failure(TypedDict):
-    """A source that could not be ingested, and why."""
+    """A source that could not be ingested, and why.
+
+    Args:
+        path: the file, document or source.
+        error: why.
+    """
 
     path: str
     error: str
@@ -160,14 +206,30 @@ class Estimate(TypedDict):
 
 
 class Warned(TypedDict):
-    """A source that was ingested, and what people should know of it."""
+    """A source that was ingested, and what people should know of it.
+
+    Args:
+        path: the file, document or source.
+        warning: what to know.
+    """
 
     path: str
     warning: str
 
 
 class SyncReport(TypedDict):
-    """What an ingestion did; a renamed document counts as one added and one deleted."""
+    """What an ingestion did; a renamed document counts as one added and one deleted.
+
+    Args:
+        added: documents that were not there.
+        updated: those that changed.
+        deleted: those that are gone.
+        unchanged: those that are as they were.
+        failed: what could not be ingested.
+        warned: what was, with a warning.
+        chunks: chunks that were written.
+        seconds: seconds that it took.
+    """
 
     added: int
     updated: int
@@ -181,7 +243,12 @@ class SyncReport(TypedDict):
 
 @dataclass(frozen=True)
 class Principal:
-    """Who asks: an id and the groups they belong to."""
+    """Who asks.
+
+    Args:
+        id: the user's id.
+        groups: the groups that they belong to.
+    """
 
     id: str
     groups: tuple[str, ...] = ()
@@ -191,7 +258,10 @@ class Principal:
 class Block:
     """A paragraph, heading, list item or table row of a loaded document.
 
-    `level` is the heading's depth from 1, and 0 for everything else.
+    Args:
+        text: its text.
+        location: where it stands.
+        level: the heading's depth from 1; 0 for everything else.
     """
 
     text: str
@@ -203,8 +273,14 @@ class Block:
 class Document:
     """A loaded source: its identity is `id`, not its content.
 
-    `groups` None means that the document carries no access list of its own. `fields` is its
-    metadata beside title and date.
+    Args:
+        id: unique in its index.
+        title: as people read it.
+        blocks: its text, in order.
+        uri: where it is.
+        date: its date in ISO form.
+        groups: who may see it; None: it has no access list of its own.
+        fields: its metadata beside title and date.
     """
 
     id: str

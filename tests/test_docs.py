@@ -13,26 +13,21 @@ import tomllib
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
+from textwrap import dedent
 from typing import Any
 
 import nbformat
 import pytest
+import typer
 import yaml
 from nbclient import NotebookClient
-from pydantic import BaseModel
 
+from agent.cli.main import app
 from agent.routing import Question, Target
 from agent.routing.decision import Choice, cheapest
 from agent.routing.types import Asked
-from agent.settings import Costs, Routing, Rule, Settings, ToolSettings
-from indexes.settings import (
-    IndexSettings,
-    IngestSettings,
-    SourceSettings,
-    StoreSettings,
-    Views,
-    Weights,
-)
+from agent.settings import Costs, Settings
+from tests import forked
 from tests.agent.tiny import write_tiny_project
 
 ROOT = Path(__file__).parent.parent
@@ -49,19 +44,17 @@ MODELS = ROOT / "docs" / "models.md"
 SECURITY = ROOT / "docs" / "security.md"
 SERVER = ROOT / "docs" / "server.md"
 PRODUCTION = ROOT / "docs" / "production.md"
-GUIDES = [
-    RETRIEVAL,
-    DOCUMENTS,
-    ROUTING,
-    TOOLS,
-    TRACES,
-    TUNING,
-    MODELS,
-    SECURITY,
-    SERVER,
-    PRODUCTION,
-]
-NEEDS_SERVER = ("docker run", "waypost store copy")
+TUTORIAL = ROOT / "docs" / "tutorial.md"
+TRANSLATED = [tuple(READMES), (TUTORIAL, ROOT / "docs" / "tutorial.zh.md")]
+QDRANT = ROOT / "docs" / "qdrant.md"
+DESIGN = ROOT / "docs" / "design.md"
+GUIDES = sorted((ROOT / "docs").glob("*.md"))
+PAGES = [  # all that people read
+    *READMES[:1], *GUIDES, *sorted((ROOT / "docs" / "reference").glob("*.md")), *EXAMPLES,
+    ROOT / "benchmarks" / "README.md",
+]  # fmt: skip
+TRIED = ("bash", "python")  # blocks that a test must run; settings are all checked below
+NEEDS_SERVER = ("docker run", "waypost store copy", "WAYPOST_STORE__SHARD_NUMBER")
 NOT_RUN = (
     "python3 -m venv",
     "pip install",
@@ -72,14 +65,16 @@ NOT_RUN = (
     *NEEDS_SERVER,
 )
 WAYPOST = [sys.executable, "-c", "from agent.cli.main import run; run()"]
+MORE = re.compile(r"# at the end of (\S+)\n")  # the first line of what is added to a file
 FILE = re.compile(  # the first line of a file that a block shows, but for that of front matter
-    r"(---\n)?# ((?:archive|depot|library|office|vault)/\S+)\n"
+    r"(---\n)?# ([a-z]+/\S+\.\w+)\n"
 )
 
 
 def blocks(readme: Path, language: str) -> list[str]:
     """Return the code blocks of a language."""
-    return re.findall(rf"```{language}\n(.*?)```", readme.read_text(encoding="utf-8"), re.DOTALL)
+    text = readme.read_text(encoding="utf-8")
+    return [dedent(one) for one in re.findall(rf"```{language}\n(.*?)```", text, re.DOTALL)]
 
 
 def commands(bash: str) -> Iterator[list[str]]:
@@ -105,6 +100,10 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def run(command: list[str], folder: Path, typed: str = "") -> str:
     """Run a command in the working folder, on what is typed, and return what it printed."""
+    if command[: len(WAYPOST)] == WAYPOST:
+        code, out, err = forked.waypost(command[len(WAYPOST) :], folder, typed)
+        assert code == 0, err
+        return out
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     done = subprocess.run(
         command,
@@ -153,6 +152,7 @@ def test_python_snippets(readme: Path, folder: Path) -> None:
     """Every Python snippet of the README runs and prints something."""
     snippets = blocks(readme, "python")
     assert len(snippets) >= 2
+    run([*WAYPOST, "ingest", "--project", "examples/urban_construction"], folder)
     for snippet in snippets:
         assert run([sys.executable, "-W", "error", "-c", snippet], folder).strip()
 
@@ -168,7 +168,11 @@ def follow(guide: Path, folder: Path) -> tuple[dict[str, str], int]:
     for language, text in re.findall(
         r"```(\w+)\n(.*?)```", guide.read_text(encoding="utf-8"), re.DOTALL
     ):
-        if file := FILE.match(text):
+        text = dedent(text)
+        if more := MORE.match(text):
+            with (folder / more[1]).open("a", encoding="utf-8") as end:
+                end.write(text[more.end() :])
+        elif file := FILE.match(text):
             path = folder / file[2]
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text((file[1] or "") + text[file.end() :], encoding="utf-8")
@@ -187,6 +191,29 @@ def follow(guide: Path, folder: Path) -> tuple[dict[str, str], int]:
 
 
 @pytest.mark.slow
+def test_tutorial(tmp_path: Path) -> None:
+    """The tutorial works from its beginning: its folder becomes a project that answers as it says."""
+    printed, _ = follow(TUTORIAL, tmp_path)
+    asked = {key.split(" company ", 1)[1]: out for key, out in printed.items() if "ask " in key}
+    [shown] = [one for one in blocks(TUTORIAL, "text") if one.startswith("According to")]
+    assert asked.pop("'How many days of annual leave do I have?'").strip() == shown.strip()
+    for question, told in {
+        "'打印机没墨了去哪里领？'": "墨盒在二楼资料室领取",
+        "'What does a noise measurement cost?'": "1250",
+        "'Who won the cup final?'": "I will not guess",
+        "'The projector shows nothing'": "press the left button",
+        "'Is B201 free today?'": "B201 is free today",
+        "'Is there a meeting room for me?'": "room",
+        "--user ann --group sales 'When are invoices due?'": "within 30 days",
+    }.items():
+        assert told in asked[question], question
+    assert "within 30 days" not in asked["'When are invoices due?'"]
+    routed = printed["route --project company 'The projector shows nothing'"]
+    assert decisions(routed) == [("search it", "rule")]
+    assert "100" in printed["eval company/questions.jsonl --project company"]
+
+
+@pytest.mark.slow
 def test_retrieval(folder: Path) -> None:
     """The guide to retrieval, followed from its beginning, works."""
     printed, snippets = follow(RETRIEVAL, folder)
@@ -196,6 +223,16 @@ def test_retrieval(folder: Path) -> None:
         [name for name in ("hours", "lifts", "cleaning") if f"{name}.md" in printed[listed + who]]
         for who in ("", " --user ann --group facilities", " --user bo --group board")
     ] == [["hours"], ["hours", "lifts"], ["hours", "cleaning"]]
+
+
+@pytest.mark.slow
+def test_qdrant(folder: Path) -> None:
+    """The guide to stores works as far as it needs no server: a backup comes back whole."""
+    shutil.rmtree(folder / "archive", ignore_errors=True)  # of the guide to retrieval
+    printed, _ = follow(QDRANT, folder)
+    restored = printed["store restore archive.waypost --project archive --replace"]
+    assert "Restored 1 documents with 1 chunks." in restored
+    assert "hours.md" in printed["documents --project archive"]
 
 
 @pytest.mark.slow
@@ -356,48 +393,47 @@ def test_example_of_costs() -> None:
         assert f"{cost:.3f}" in guide
 
 
-@pytest.mark.parametrize("readme", [*READMES, *GUIDES], ids=lambda path: path.name)
+@pytest.mark.parametrize(
+    "readme", [one for one in PAGES if blocks(one, "toml")], ids=lambda path: path.name
+)
 def test_settings(readme: Path) -> None:
     """Every TOML snippet is valid, and every key of waypost.toml in it is known."""
-    snippets = blocks(readme, "toml")
-    assert snippets
-    for snippet in snippets:
+    for snippet in blocks(readme, "toml"):
         data = tomllib.loads(snippet)
-        if not snippet.startswith("# archive/access.toml"):
+        file = FILE.match(snippet)
+        if not file or file[2].endswith("/waypost.toml"):
             Settings.model_validate(data)
 
 
-def test_every_key_has_its_default() -> None:
-    """The guides' tables name every key of their sections, with its default."""
+def test_commands_are_known() -> None:
+    """Every waypost command of every page, run by a test or not, has options and arguments that there are."""
+    group: Any = typer.main.get_command(app)
+    for page in PAGES:
+        for line in "".join(blocks(page, "bash")).splitlines():
+            words = shlex.split(line, comments=True)
+            while words and re.match(r"\w+=|&&$", words[0]):
+                words = words[1:]
+            if words[:1] != ["waypost"]:
+                continue
+            ends = [place for place, word in enumerate(words) if word in {"<", ">", "&&"}]
+            words = words[1 : min(ends, default=len(words))]
+            command = group
+            while hasattr(command, "commands"):
+                while words[0].startswith("--"):
+                    words = words[1:]
+                command, words = command.commands[words[0]], words[1:]
+            command.make_context(line, words)
 
-    def shown(guide: Path) -> dict[str, Any]:
-        rows = re.findall(
-            r"^\| `([\w.]+)` \| (?:`(.+?)`|—) \|", guide.read_text("utf-8"), re.MULTILINE
-        )
-        return {key: tomllib.loads(f"x = {value}")["x"] if value else None for key, value in rows}
 
-    def defaults(kind: type[BaseModel], before: str = "") -> dict[str, Any]:
-        return {
-            before + name: None
-            if field.is_required()
-            else list(default)
-            if isinstance(default := field.get_default(call_default_factory=True), tuple)
-            else default
-            for name, field in kind.model_fields.items()
-        }
-
-    tables: dict[str, type[BaseModel]] = {"views": Views, "weights": Weights}
-    known = {key: value for key, value in defaults(IndexSettings).items() if key not in tables}
-    for name, kind in tables.items():
-        known |= defaults(kind, f"{name}.")
-    assert shown(RETRIEVAL) == known | defaults(StoreSettings)
-    assert shown(DOCUMENTS) == defaults(IngestSettings) | defaults(SourceSettings)
-    routing = {
-        key: value for key, value in defaults(Routing).items() if key not in {"costs", "rule"}
-    }
-    tools = {key: value for key, value in defaults(ToolSettings).items() if key != "effects"}
-    assert shown(TOOLS) == tools | {"effects": None}
-    assert shown(ROUTING) == routing | defaults(Costs) | defaults(Rule)
+@pytest.mark.parametrize(
+    "guide",
+    [one for one in GUIDES if any(blocks(one, rf"{kind}[^\n]*") for kind in TRIED)],
+    ids=lambda path: path.name,
+)
+def test_every_guide_is_tried(guide: Path) -> None:
+    """What guides show is tried: a test names each guide that has commands, snippets or settings."""
+    tests = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "tests").rglob("*.py"))
+    assert f'"{guide.name}"' in tests
 
 
 def test_compose_file() -> None:
@@ -417,26 +453,98 @@ def test_compose_file() -> None:
     assert (read.store.shard_number, read.store.replication_factor) == (4, 2)
 
 
-@pytest.mark.parametrize(
-    "readme",
-    [*READMES, *GUIDES, PYTHON, ROOT / "docs" / "chat.md"],
-    ids=lambda path: path.name,
-)
-def test_links(readme: Path) -> None:
-    """Every relative link of the README leads to a file."""
-    for link in re.findall(r"\]\(([^)#]+)\)", readme.read_text(encoding="utf-8")):
-        if not link.startswith("http"):
-            assert (readme.parent / link).exists(), link
+def prose(page: Path) -> str:
+    """Return a page without its blocks of code."""
+    return re.sub(r"```.*?```", "", page.read_text(encoding="utf-8"), flags=re.DOTALL)
 
 
-def test_translation_has_the_same_code() -> None:
-    """The Chinese README shows the same commands, snippets and settings, comments aside."""
+def anchors(page: Path) -> set[str]:
+    """Return what a link may name in a page, as GitHub makes it of headings."""
+    found: list[str] = []
+    for title in re.findall(r"^#+ +(.+)$", prose(page), re.MULTILINE):
+        plain = re.sub(r"\[(.*?)\]\(.*?\)", r"\1", title).lower()
+        name = re.sub(r"[^\w\- ]", "", plain).replace(" ", "-")
+        found.append(name if name not in found else f"{name}-{found.count(name)}")
+    return set(found)
+
+
+def links(page: Path) -> list[str]:
+    """Return where the links of a page lead, in order; code is none."""
+    return re.findall(r"\]\(([^)\s]+)\)", re.sub(r"`[^`\n]*`", "", prose(page)))
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda path: f"{path.parent.name}-{path.name}")
+def test_links(page: Path) -> None:
+    """Every link within the project leads to a file, and to a heading of it."""
+    for link in links(page):
+        if not link.startswith(("http:", "https:")):
+            name, _, anchor = link.partition("#")
+            target = page.parent / name if name else page
+            assert target.exists(), link
+            assert not anchor or anchor in anchors(target), link
+
+
+def test_messages_name_pages_that_there_are() -> None:
+    """What errors, advice and help name of the docs is there."""
+    files = [path for top in ("agent", "prompts") for end in ("py", "toml") for path in (ROOT / top).rglob(f"*.{end}")]  # fmt: skip
+    text = "".join(path.read_text(encoding="utf-8") for path in files)
+    named = set(re.findall(r"docs/[\w./-]+\.md", text))
+    missing = {name for name in named if not (ROOT / name).exists()}
+    assert missing == set()
+
+
+def test_every_guide_is_found() -> None:
+    """The map of the docs, which the README links, leads to every guide and every page of reference."""
+    index = ROOT / "docs" / "index.md"
+    assert "docs/index.md" in links(READMES[0])
+    listed = {(index.parent / link.partition("#")[0]).resolve() for link in links(index)}
+    wanted = {*GUIDES, *(ROOT / "docs" / "reference").glob("*.md")} - {index, READMES[1]}
+    assert wanted - listed == set()
+
+
+def test_layers_of_the_design() -> None:
+    """The drawing of the architecture has the layers that import-linter checks, in their order."""
+    contracts = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    layers = [
+        [set(layer.split(" | ")) for layer in one["layers"]]
+        for one in contracts["tool"]["importlinter"]["contracts"]
+        if one["type"] == "layers"
+    ]
+    drawn = [
+        [set(re.findall(r"[a-z_]+\.[a-z_]+", line)) for line in text.splitlines() if "[" in line]
+        for text in re.findall(
+            r"subgraph \w+\n(.*?)\n *end\n", DESIGN.read_text("utf-8"), re.DOTALL
+        )
+    ]
+    assert drawn == layers
+
+
+@pytest.mark.parametrize(("page", "translated"), TRANSLATED, ids=["README", "tutorial"])
+def test_translation_has_the_same_code(page: Path, translated: Path) -> None:
+    """A Chinese page shows the same commands, snippets and settings, comments aside."""
 
     def code(readme: Path) -> list[str]:
-        found = blocks(readme, r"(?:bash|python|toml)")
+        found = blocks(readme, r"(?:bash|python|toml|json)")
         return [re.sub(r"\s*#.*", "", line) for block in found for line in block.splitlines()]
 
-    assert code(READMES[0]) == code(READMES[1])
+    assert code(page) == code(translated)
+
+
+@pytest.mark.parametrize(("page", "translated"), TRANSLATED, ids=["README", "tutorial"])
+def test_translation_has_the_same_parts(page: Path, translated: Path) -> None:
+    """A Chinese page has the same headings, tables and links, in the same order."""
+
+    def parts(readme: Path) -> tuple[list[str], list[int], list[Path]]:
+        text = prose(readme)
+        led = [one for one in links(readme) if not one.startswith("http")]
+        return (
+            re.findall(r"^#+ ", text, re.MULTILINE),
+            [row.count("|") for row in re.findall(r"^\|.*", text, re.MULTILINE)],
+            [known for one in led if (known := (readme.parent / one).resolve()) not in versions],
+        )
+
+    versions = {one for both in TRANSLATED for one in both}
+    assert parts(page) == parts(translated)
 
 
 def test_setup_commands() -> None:

@@ -16,8 +16,15 @@ __all__ = ["Citation", "Draft", "Source", "empty_draft", "location_at"]
 class Citation(TypedDict):
     """What a marker [n] stands for: the quoted text and where it is.
 
-    `uri` opens the document at the quotation where its format allows that; `validity` is there if the
-    document says when it holds.
+    Args:
+        marker: the n of [n].
+        text: what is quoted.
+        index: the index that it is from; "" for a tool's result.
+        document: the document's id; of a tool's result "tool:<name>".
+        title: the document's title.
+        uri: opens the document at the quotation where its format allows that.
+        location: where it stands in the document.
+        validity: there if the document says when it holds.
     """
 
     marker: int

@@ -39,7 +39,12 @@ Weigh = Callable[[str], Awaitable[dict[str, float]]]
 
 
 class Candidate(TypedDict):
-    """A name and the probability that it is the right one."""
+    """A name and the probability that it is the right one.
+
+    Args:
+        name: an index, or "none".
+        confidence: the probability.
+    """
 
     name: str
     confidence: float
@@ -48,8 +53,15 @@ class Candidate(TypedDict):
 class Route(TypedDict):
     """What the router decided, why, and who decided.
 
-    `indexes` are those to be searched, best first. `candidates` are all indexes and "none",
-    descending, summing to 1. `confidence` is the probability that the decision is right.
+    Args:
+        question: what was routed: a follow-up is written out.
+        action: what to do; "answer" is small talk, or what nothing covers.
+        indexes: those to be searched, best first.
+        tools: those to be called.
+        candidates: all indexes that the person may see and "none", descending, summing to 1.
+        confidence: the probability that the decision is right.
+        reason: what weighed most, and which stages passed or failed before.
+        decided_by: the stage that decided.
     """
 
     question: str

@@ -39,7 +39,13 @@ class ToolPlan(TypedDict):
 
 
 class ToolCall(TypedDict):
-    """A call with its result as plain data: `{"error": …}` if it failed, `{"rejected": …}` if it was not made."""
+    """A call of a tool.
+
+    Args:
+        name: the tool's name.
+        args: its arguments.
+        result: plain data: `{"error": …}` if it failed, `{"rejected": …}` if a person did not allow it.
+    """
 
     name: str
     args: dict[str, Any]

@@ -31,7 +31,13 @@ class TracePassage(TypedDict):
 
 
 class Feedback(TypedDict):
-    """What a person thought of an answer: `time` is in UTC, in ISO form."""
+    """What a person thought of an answer.
+
+    Args:
+        good: whether it was.
+        note: why, in their words.
+        time: when they said so, in UTC, in ISO form.
+    """
 
     good: bool
     note: str

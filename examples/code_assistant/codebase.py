@@ -50,6 +50,7 @@ FOLDERS: Mapping[str, tuple[Path, tuple[str, ...]]] = {
 }
 CODE, GUIDES = ("agent", "indexes", "prompts"), ("docs",)
 TEMPLATES = "agent/templates"  # the folders in it are other projects
+REPEATED = {"docs/reference/python.md", "docs/reference/commands.md"}  # made from the code's own docstrings
 MAX_BYTES = 2**20  # of a file
 LINES = 200  # that are shown at once
 SHOWN = 60  # lines of a definition
@@ -63,15 +64,16 @@ LANGUAGES = {".py": "python", ".md": "markdown"}
 
 def paths(names: Sequence[str]) -> Iterator[tuple[str, Path]]:
     """Yield the files below some of FOLDERS, each with its path in the code base; links are left out."""
-    for name in names:
-        folder, endings = FOLDERS[name]
+    for top in names:
+        folder, endings = FOLDERS[top]
         for place, inside, files in os.walk(folder):
-            below = PurePosixPath(name, Path(place).relative_to(folder).as_posix())
+            below = PurePosixPath(top, Path(place).relative_to(folder).as_posix())
             inside[:] = [] if str(below) == TEMPLATES else sorted(filter(_is_part, inside))
             for file in sorted(files):
                 path = Path(place, file)
-                if path.suffix in endings and not path.is_symlink():
-                    yield str(below / file), path
+                name = str(below / file)
+                if path.suffix in endings and name not in REPEATED and not path.is_symlink():
+                    yield name, path
 
 
 def _is_part(folder: str) -> bool:

@@ -10,7 +10,6 @@ import re
 import shutil
 import sqlite3
 import time
-import tomllib
 from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
@@ -526,16 +525,6 @@ def test_over_http(door: TestClient, tmp_path: Path) -> None:
     [trace] = readable(tmp_path)
     assert trace["feedback"] is not None
     assert trace["feedback"]["note"] == "right"
-
-
-def test_the_guide_has_every_key() -> None:
-    """The guide names every key with its default, and its snippets are settings."""
-    guide = (ROOT / "docs" / "traces.md").read_text("utf-8")
-    rows = re.findall(r"^\| `(\w+)` \| `(.+?)` \|", guide, re.MULTILINE)
-    shown = {key: tomllib.loads(f"x = {value}")["x"] for key, value in rows}
-    assert shown == TraceSettings().model_dump()
-    for snippet in re.findall(r"```toml\n(.*?)```", guide, re.DOTALL):
-        assert Settings.model_validate(tomllib.loads(snippet)).traces.keep
 
 
 def test_settings_of_the_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
