@@ -6,10 +6,11 @@ import asyncio
 import json
 import os
 import signal
+import sqlite3
 import subprocess
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -108,6 +109,40 @@ async def test_a_turn_survives_the_server(project: Path) -> None:
     assert runs(project) == ["order"]
     assert "A person has to check" in values["answer"]["answer"]
     assert values["answer"]["route"]["question"] == "Order 3 seals"
+
+
+@pytest.mark.parametrize("project", ["a file"], indirect=True)
+async def test_a_run_that_the_server_begins_again(project: Path) -> None:
+    """A server that was killed may repeat a run from its question; what has side effects is not repeated."""
+    thread = "6f1f9a64-30a6-4b0a-9f0b-0f1d3c3d8a14"
+    state = project / ".waypost" / "server"
+    (project / "wait").touch()
+    with served(project) as (url, process):
+        async with get_client(url=url) as client:
+            await client.threads.create(thread_id=thread)
+            started = await client.runs.create(
+                thread, "waypost", input=asked("Order 3 seals"), durability="sync"
+            )
+        name = started["run_id"].encode()
+        ends = time.monotonic() + 60
+        # its list of runs is saved every ten seconds
+        while not runs(project) or not any(
+            name in file.read_bytes() for file in (state / ".langgraph_api").iterdir()
+        ):
+            assert time.monotonic() < ends
+            await asyncio.sleep(0.1)
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+    (project / "wait").unlink()
+    with closing(sqlite3.connect(state / "threads.db")) as database:  # as if none was written yet
+        for table in ("checkpoints", "writes"):
+            database.execute(f"DELETE FROM {table}")
+        database.commit()
+    with served(project) as (url, _):
+        async with get_client(url=url) as client:
+            values: Any = await client.runs.join(thread, started["run_id"])
+    assert runs(project) == ["order"]
+    assert "A person has to check" in values["answer"]["answer"]
 
 
 def said(state: Any) -> list[str]:

@@ -7,6 +7,7 @@ import time
 import uuid
 from typing import Any, Literal
 
+from langgraph.config import get_config
 from langgraph.runtime import Runtime
 from langgraph.types import Overwrite
 
@@ -53,7 +54,7 @@ async def prepare(state: State, runtime: Runtime[Context]) -> dict[str, Any]:
         "topic": found.topic,
         "alternative": found.alternative,
         "language": _language(asked, found.text) or resources.settings.project.language,
-        "turn": uuid.uuid4().hex,
+        "turn": _turn(runtime),
         "deadline": deadline,
         "found": Overwrite([]),
         "timings": Overwrite({}),
@@ -72,6 +73,19 @@ async def prepare(state: State, runtime: Runtime[Context]) -> dict[str, Any]:
         "limit": None,
         "usage": budget.usage,
     }
+
+
+def _turn(runtime: Runtime[Context]) -> str:
+    """Return the turn's id: on a server the run's, where only one turn is in it.
+
+    A server that was killed may do a run again from its beginning, also one that had ended; the ledger of
+    calls then has to know it.
+    """
+    where = runtime.execution_info
+    run = str(get_config().get("configurable", {}).get("run_id", ""))
+    if runtime.server_info is None or where is None or "|" in where.checkpoint_ns or not run:
+        return uuid.uuid4().hex
+    return run.replace("-", "")
 
 
 def _language(asked: str, whole: str) -> Literal["zh", "en"] | None:
