@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import os
 import subprocess
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -18,11 +16,10 @@ from langgraph_sdk import get_client
 
 from agent import Waypost
 from agent.cli.chat.threads import Conversations
-from tests.serving import EXAMPLE, ROOT, command, copy_example, free_port, running
+from tests.doors import Row, differences, essence, in_python, labelled
+from tests.serving import ROOT, command, copy_example, free_port, running
 
 AT_ONCE = 4  # threads on the server
-SAME = 0.001  # a vector that was kept is rounded a little
-Row = dict[str, Any]
 pytestmark = pytest.mark.slow
 
 
@@ -35,43 +32,13 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def rows() -> list[Row]:
     """The example's labelled questions."""
-    lines = (EXAMPLE / "questions.jsonl").read_text(encoding="utf-8").splitlines()
-    return [json.loads(line) for line in lines]
+    return labelled()
 
 
 @pytest.fixture(scope="module")
 async def in_process(project: Path, rows: list[Row]) -> dict[str, Row]:
     """What Python answers."""
-    found = {}
-    async with Waypost.open(project) as waypost:
-        await waypost.ingest()
-        for row in rows:
-            for text in [*row.get("after", ()), row["question"]]:
-                answer = await waypost.ask(text, thread=f"python-{row['id']}")
-            found[row["id"]] = essence(answer)
-    return found
-
-
-def essence(answer: Mapping[str, Any]) -> Row:
-    """Return what must not depend on the door: all but times, the thread's name and what it cost."""
-    told = ("answer", "action", "citations", "tool_calls", "grounded", "pending", "limit")
-    route = {**answer["route"]}
-    sure = {one["name"]: one["confidence"] for one in route.pop("candidates")}
-    sure |= {"route": route.pop("confidence"), "answer": answer["confidence"]}
-    route["indexes"] = [one["name"] for one in route["indexes"]]
-    same: Row = json.loads(json.dumps({**{name: answer[name] for name in told}, "route": route}))
-    return {**same, "sure": sure}
-
-
-def differences(found: dict[str, Row], expected: dict[str, Row]) -> list[tuple[str, str, Any, Any]]:
-    """Return what differs: the question's id, what of its answer, and both."""
-    return [
-        (name, key, found[name][key], expected[name][key])
-        for name in expected
-        for key in expected[name]
-        if found[name][key]
-        != (pytest.approx(expected[name][key], abs=SAME) if key == "sure" else expected[name][key])
-    ]
+    return await in_python(project, rows)
 
 
 async def test_the_server_answers_alike(

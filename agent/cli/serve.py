@@ -37,6 +37,7 @@ ACCESS = {
 }
 HOW = """\
 Waypost serves {name} at {url}
+  browser  {url}/
   Python   get_client(url="{url}", api_key="…")                 langgraph_sdk, assistant "waypost"
   curl     curl {url}/runs/wait {key}-H 'Content-Type: application/json' \\
              -d '{{"assistant_id": "waypost", "input": {{"messages": [{{"role": "user", "content": "…"}}]}}}}'

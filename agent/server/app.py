@@ -1,4 +1,4 @@
-"""The HTTP app beside LangGraph's API: it opens the project, guards the door, and says how it is."""
+"""The HTTP app beside LangGraph's API: it opens the project, guards the door, has the page, and says how it is."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ from agent.server.guard import Guard
 from agent.server.identity import Identities
 from agent.server.metrics import Stored, observe
 from agent.server.opened import opened
+from agent.server.page import routes
 from agent.settings import load, project_folder
 
 __all__ = ["app"]
@@ -79,6 +80,7 @@ app = Starlette(
         Route("/ready", _ready),
         Route("/metrics", _metrics, include_in_schema=False),
         Route("/waypost/feedback", feedback, methods=["POST"]),
+        *routes,
     ],
     lifespan=_lifespan,
     middleware=[Middleware(Guard)],

@@ -12,11 +12,12 @@ from collections.abc import Mapping
 from urllib.parse import urlsplit
 
 from starlette.exceptions import HTTPException
-from starlette.responses import JSONResponse
+from starlette.responses import JSONResponse, RedirectResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from agent.server.auth import identified
 from agent.server.opened import opened
+from agent.server.page import PAGE
 
 __all__ = ["Guard"]
 
@@ -30,6 +31,7 @@ PUBLIC = {
     "/openapi.json": "docs",
     "/info": "docs",
 }
+STATIC = re.compile(rf"{PAGE}(?:/.*)?")  # the page's own files, the same in every project
 CLOSED = re.compile(r"/(?:internal|deploy)(?:/.*)?")  # of the development server
 LOOPBACK = "/noauth"  # how the server calls itself, for a request that has been checked
 
@@ -58,6 +60,9 @@ class Guard:
             refusal = JSONResponse({"detail": error.detail}, status_code=error.status_code)
             await refusal(scope, receive, send)
             return
+        if _path(scope) == "/" and _is_browser(scope):
+            await RedirectResponse(f".{PAGE}/")(scope, receive, send)
+            return
         if opened.stored is not None and _path(scope) == METRICS:
             await opened.stored.refresh()
         await self._app(scope, receive, send)
@@ -81,8 +86,16 @@ async def _check(scope: Scope) -> None:
     if identities is not None and identities.settings.auth == "loopback":
         _check_local(scope, headers)
     public = identities.settings.public if identities is not None else ("health", "ready")
-    if path not in ALWAYS and PUBLIC.get(path) not in public:
+    if path in ALWAYS or STATIC.fullmatch(path):
+        return
+    if PUBLIC.get(path) not in public:
         await identified(headers)  # on the API once more, should langgraph.json name no `auth`
+
+
+def _is_browser(scope: Scope) -> bool:
+    """Say whether a person looks here with a browser, not a program for whether the server runs."""
+    accepted = dict(scope["headers"]).get(b"accept", b"")
+    return scope.get("method") == "GET" and b"text/html" in accepted
 
 
 def _check_local(scope: Scope, headers: Mapping[bytes, bytes]) -> None:

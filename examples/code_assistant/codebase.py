@@ -50,7 +50,10 @@ FOLDERS: Mapping[str, tuple[Path, tuple[str, ...]]] = {
 }
 CODE, GUIDES = ("agent", "indexes", "prompts"), ("docs",)
 TEMPLATES = "agent/templates"  # the folders in it are other projects
-REPEATED = {"docs/reference/python.md", "docs/reference/commands.md"}  # made from the code's own docstrings
+REPEATED = {
+    "docs/reference/python.md",
+    "docs/reference/commands.md",
+}  # made from the code's own docstrings
 MAX_BYTES = 2**20  # of a file
 LINES = 200  # that are shown at once
 SHOWN = 60  # lines of a definition

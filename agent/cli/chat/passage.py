@@ -10,8 +10,8 @@ from agent.answering import Citation
 from agent.answering.formats.result import placed
 from agent.cli.chat.screen import Excerpt
 from agent.cli.chat.words import Words
-from indexes.access import visible_to
-from indexes.types import AnyOf, Filter, Principal
+from agent.excerpt import excerpt as surroundings
+from indexes.types import Principal
 
 if TYPE_CHECKING:
     from agent.app import Waypost
@@ -53,27 +53,18 @@ async def excerpt(
     )
     address = first["uri"].split("#")[0]  # a fragment may quote the text
     where = first["document"] if address in {"", first["document"]} else address
-    chunks = await _chunks(first, waypost, principal)
-    for position, text in enumerate(chunks):
-        if first["text"] in text:
-            before = chunks[position - 1] if position else ""
-            after = chunks[position + 1] if position + 1 < len(chunks) else ""
-            return Excerpt(first["title"], place, where, before, text, after, stretches)
+    found = await surroundings(
+        waypost.registry,
+        index=first["index"],
+        document=first["document"],
+        text=first["text"],
+        principal=principal,
+    )
+    if found is not None:
+        around = (found["before"], found["text"], found["after"])
+        return Excerpt(first["title"], place, where, *around, stretches)
     text = "\n\n".join(stretches)
     return Excerpt(first["title"], place, where, "", text, "", (), words("changed"))
-
-
-async def _chunks(citation: Citation, waypost: Waypost, principal: Principal | None) -> list[str]:
-    """Return the texts of a document's passages, in their order."""
-    where = Filter(
-        (
-            AnyOf("index", (citation["index"],)),
-            AnyOf("document", (citation["document"],)),
-            visible_to(principal),
-        )
-    )
-    found = await waypost.registry.store.scroll("chunks", where, ("text", "ordinal"))
-    return [str(hit.payload["text"]) for hit in sorted(found, key=lambda h: h.payload["ordinal"])]
 
 
 def _result(cited: Sequence[Citation], values: Mapping[str, Any], words: Words) -> Excerpt:
