@@ -10,7 +10,7 @@ from pathlib import Path, PurePosixPath
 from typing import Literal
 
 from agent.errors import UsageError
-from indexes.ingest.files import HIDDEN
+from indexes.ingest.files import HIDDEN, is_text
 from indexes.ingest.items import content_digest
 from indexes.ingest.loaders import LOADERS, MAX_BYTES
 
@@ -137,7 +137,7 @@ def _entries(
             name = f"{inside}/{entry.name}" if inside else entry.name
             if entry.name.startswith(HIDDEN) or name in OURS:
                 continue
-            if not _is_text(entry.name):
+            if not is_text(entry.name):
                 yield name, entry, "name"
             elif entry.is_symlink():
                 yield name, entry, "link"
@@ -184,12 +184,3 @@ def _copies(folder: Path, files: Sequence[File], closed: set[str]) -> list[str]:
                 found.append(file.name)
             seen.add(digest)
     return found
-
-
-def _is_text(name: str) -> bool:
-    """Say whether a name's bytes are valid UTF-8, and not kept as halves of characters."""
-    try:
-        name.encode()
-    except UnicodeEncodeError:
-        return False
-    return True

@@ -17,7 +17,7 @@ from indexes.ingest.lists import compile_glob, folder_fields, load_access, load_
 from indexes.settings import IndexSettings, Settings
 from indexes.types import Failure
 
-__all__ = ["HIDDEN", "Scan", "scan"]
+__all__ = ["HIDDEN", "Scan", "is_text", "scan"]
 
 HIDDEN = (".", "~$")  # how the names of files and folders that are passed over begin
 
@@ -174,7 +174,7 @@ class _Walk:
                     continue
                 try:
                     if entry.is_dir(follow_symlinks=False):
-                        if not _is_text(entry.name):
+                        if not is_text(entry.name):
                             self._fail(name, f"The folder's name is not valid UTF-8. Fix: {RENAME}")
                         elif os.path.abspath(entry.path) != str(self._state):
                             waiting.append(name)
@@ -189,7 +189,7 @@ class _Walk:
 
     def _problem(self, entry: os.DirEntry[str]) -> str:
         """Return why what fits a pattern is no file to be read; "" if it is one."""
-        if not _is_text(entry.name):
+        if not is_text(entry.name):
             return f"The file's name is not valid UTF-8. Fix: {RENAME}"
         if entry.is_symlink():  # its target may be a secret, or have another access list
             return f"It is a link, which is not followed. Fix: {COPY}"
@@ -307,7 +307,7 @@ def _told(error: OSError) -> str:
     return f"{error.strerror}. Fix: {ALLOW if isinstance(error, PermissionError) else REMOVE}"
 
 
-def _is_text(name: str) -> bool:
+def is_text(name: str) -> bool:
     """Say whether a name's bytes are valid UTF-8, and not kept as halves of characters."""
     try:
         name.encode()
