@@ -82,10 +82,10 @@ def _turn(runtime: Runtime[Context]) -> str:
     calls then has to know it.
     """
     where = runtime.execution_info
-    run = str(get_config().get("configurable", {}).get("run_id", ""))
-    if runtime.server_info is None or where is None or "|" in where.checkpoint_ns or not run:
+    if runtime.server_info is None or where is None or "|" in where.checkpoint_ns:
         return uuid.uuid4().hex
-    return run.replace("-", "")
+    run = str(get_config().get("configurable", {}).get("run_id", ""))
+    return run.replace("-", "") or uuid.uuid4().hex
 
 
 def _language(asked: str, whole: str) -> Literal["zh", "en"] | None:

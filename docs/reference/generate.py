@@ -498,7 +498,9 @@ def events() -> str:
 
 
 def error_classes(kind: type[WaypostError] = WaypostError) -> Iterator[type[WaypostError]]:
-    """Yield an error class and all that are made of it."""
+    """Yield an error class and all of Waypost's that are made of it; a project's tools may have others."""
+    if kind.__module__.partition(".")[0] not in {"agent", "indexes"}:
+        return
     yield kind
     for one in sorted(kind.__subclasses__(), key=lambda each: each.__name__):
         yield from error_classes(one)

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-import re
 import shlex
 import tomllib
 from pathlib import Path
 
 import pytest
 
-from agent.settings import ChatModelSettings, Limits, Settings
+from agent.settings import Settings
 from tests.agent.faults import fault_server, said
 from tests.test_docs import ROOT, blocks, follow
 
@@ -19,35 +18,12 @@ BEARING = "The bearing is lubricated every 500 hours with 40 g of lithium grease
 SEAL = "The mechanical seal is replaced after 8,000 hours of operation or when it leaks"
 
 
-def rows(section: str) -> list[list[str]]:
-    """Return the cells of the rows of a section's table."""
-    text = GUIDE.read_text(encoding="utf-8").split(f"## {section}\n")[1].split("\n## ")[0]
-    lines = re.findall(r"^\| (`.*) \|$", text, re.MULTILINE)
-    return [[cell.strip("` ") for cell in line.split(" | ")] for line in lines]
-
-
 def test_settings() -> None:
     """Every TOML snippet of the guide is valid."""
     snippets = blocks(GUIDE, "toml")
     assert len(snippets) >= 8
     for snippet in snippets:
         Settings.model_validate(tomllib.loads(snippet))
-
-
-def test_keys_of_a_model() -> None:
-    """The guide names every key of [[model]] with its default, and the limits with theirs."""
-    shown = {
-        name: tomllib.loads(f"x = {told}")["x"] if told != "—" else None
-        for name, told, _ in rows("Keys of [[model]]")
-    }
-    assert shown == {
-        name: None if field.is_required() else field.get_default(call_default_factory=True)
-        for name, field in ChatModelSettings.model_fields.items()
-    }
-    limits = Limits()
-    for name, told, _ in rows("Limits"):
-        value = getattr(limits, name)
-        assert told == ("none" if value is None else f"{value:g}")
 
 
 @pytest.mark.slow
