@@ -164,7 +164,11 @@ class KeysFile:
                 keys = dict(self.keys())
                 yield keys
                 written = self.path.with_suffix(".new")
-                written.write_text(_written(keys), encoding="utf-8")
+                mode = self.path.stat().st_mode & 0o777 if self.path.exists() else 0o600
+                file = os.open(written, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+                with open(file, "w", encoding="utf-8") as out:
+                    os.fchmod(out.fileno(), mode)
+                    out.write(_written(keys))
                 written.replace(self.path)
             finally:
                 os.close(folder)

@@ -386,7 +386,8 @@ def _describe(error: ValidationError, path: Path, text: str, kind: type[BaseMode
             near = get_close_matches(str(item["loc"][-1]), _keys_at(kind, item["loc"][:-1]), 1)
             what = f"unknown key; did you mean {near[0]!r}?" if near else "unknown key"
         problems.append(f"{where or 'the file'}{at}: {what}")
-    return f"{str(path)!r} is not usable: " + "; ".join(problems) + "."
+    told = f"{str(path)!r} is not usable: " + "; ".join(problems)
+    return told if told.endswith("?") else f"{told}."
 
 
 def _keys_at(kind: type[BaseModel], loc: Sequence[int | str]) -> list[str]:

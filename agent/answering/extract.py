@@ -40,6 +40,7 @@ WINDOW = 2
 BY_ARTICLE = 0.15  # how much the best sentences count beside what supports the whole passage
 LIST_WINDOW = 8
 QUOTE_CHARACTERS = 320
+CLAUSE = ("；", ";")
 CELLS = " | "  # between the cells of a row
 _LIST_QUESTION = re.compile(
     r"哪些|哪几|有什么|几种|几类|步骤|流程|措施|要求|列出|分别|清单|怎么|如何|\bwhat (?:are|measures|steps)\b|\bwhich\b|\bhow (?:do|does|is|are|can)\b|\blist\b",
@@ -258,6 +259,8 @@ def _best_window(
     if best is None:
         return None
     score, start, stop = best
+    if not asked.listed:
+        start, stop = _whole_sentence(passage["text"], start, stop, found)
     article = location.get("article")
     if article is not None:  # its exceptions stand beside its rule
         at = begin + article_offset(passage["text"][begin:end], article)
@@ -265,6 +268,32 @@ def _best_window(
         if at <= start and len(whole_text) <= QUOTE_CHARACTERS:
             return score, whole_text, at
     return score, passage["text"][start:stop], start
+
+
+def _whole_sentence(
+    text: str, start: int, stop: int, found: Sequence[_Sentence]
+) -> tuple[int, int]:
+    """Return a quotation with the clauses around it up to full stops, as far as there is room.
+
+    A clause that is cut off at a semicolon may be the wrong one: 满一年的五天；满十年的十天.
+    """
+    for one in found:
+        if (
+            one.start >= stop
+            and text[:stop].rstrip().endswith(CLAUSE)
+            and one.stop - start <= QUOTE_CHARACTERS
+        ):
+            stop = one.stop
+    for one in reversed(found):
+        if (
+            one.stop <= start
+            and text[: one.stop].rstrip().endswith(CLAUSE)
+            and stop - one.start <= QUOTE_CHARACTERS
+        ):
+            start = one.start
+        elif one.stop <= start:
+            break
+    return start, stop
 
 
 def _whole_code(

@@ -114,6 +114,12 @@ def progress_bar() -> Iterator[Callable[[str, int, int], None]]:
     )
     from rich.text import Text
 
+    class Count(ProgressColumn):
+        """How many are done, and of how many where that is known."""
+
+        def render(self, task: Task) -> Text:
+            return Text(f"{task.completed:.0f}{f'/{task.total:.0f}' if task.total else ''}")
+
     class Rate(ProgressColumn):
         """How many are done in a second."""
 
@@ -123,7 +129,7 @@ def progress_bar() -> Iterator[Callable[[str, int, int], None]]:
     with Progress(
         TextColumn("{task.description}"),
         BarColumn(),
-        TextColumn("{task.completed}/{task.total}"),
+        Count(),
         Rate(),
         TimeElapsedColumn(),
         TimeRemainingColumn(),

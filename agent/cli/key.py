@@ -45,8 +45,8 @@ def add(
         return
     typer.echo(text)
     typer.echo(
-        f"This is the only time it is shown; {KEYS} keeps its hash. Send it as"
-        " `Authorization: Bearer …` or `X-Api-Key: …`.",
+        f"This is the only time it is shown; {KEYS} keeps its hash. Enter it on the page of"
+        " `waypost serve`, or send it as `Authorization: Bearer …` or `X-Api-Key: …`.",
         err=True,
     )
 

@@ -17,7 +17,7 @@ from agent.proposal.walk import CODE
 from indexes.text import as_written, content_terms, language, normalize, tokens
 from prompts import Language, texts
 
-__all__ = ["Description", "describe"]
+__all__ = ["Description", "describe", "headings_of"]
 
 PHRASES = 30  # of a description
 OTHER = 8  # of them in the language that fewer documents are in
@@ -111,11 +111,12 @@ def _counts(samples: Sequence[Sample]) -> Counter[str]:
     found: Counter[str] = Counter()
     for sample in samples:
         words = () if PurePosixPath(sample.name).suffix.lower() in CODE else sample.words
-        found.update({*_headings(sample), *filter(_says_something, words)})
+        found.update({*headings_of(sample), *filter(_says_something, words)})
     return found
 
 
-def _headings(sample: Sample) -> Iterator[str]:
+def headings_of(sample: Sample) -> Iterator[str]:
+    """Yield a file's title and headings as phrases, without numbers and dates; of code its symbols."""
     if PurePosixPath(sample.name).suffix.lower() in CODE:
         yield from filter(_SYMBOL.fullmatch, sample.headings)
         return
@@ -156,7 +157,7 @@ def _telling(
     languages: Sequence[Language],
 ) -> Iterator[str]:
     """Yield the phrases that tell a group from the others, best first, in its languages."""
-    headings = {phrase for sample in samples for phrase in _headings(sample)}
+    headings = {phrase for sample in samples for phrase in headings_of(sample)}
     text = {said: "\n".join(s.text for s in samples if s.language == said) for said in languages}
 
     def weight(phrase: str) -> float:

@@ -15,7 +15,7 @@ from agent.proposal.sample import Sample
 from agent.proposal.walk import CODE, File
 from indexes.types import FieldType
 
-__all__ = ["Group", "group"]
+__all__ = ["PROSE", "Group", "group", "words_of"]
 
 MOST = 8  # indexes
 FEWEST = 2  # files of an index beside others

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import cycle
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from statistics import median
 
-from agent.proposal.describe import Description, describe
+from agent.proposal.describe import Description, describe, headings_of
 from agent.proposal.globs import patterns
-from agent.proposal.groups import Group, group, words_of
+from agent.proposal.groups import PROSE, Group, group, words_of
 from agent.proposal.sample import Read, Sample, read_some
 from agent.proposal.walk import File, Found, Told, Trouble, look
 from indexes.text import language as spoken
@@ -143,7 +143,13 @@ def propose(looked: Looked, language: Language, *, below: str = "") -> Proposal:
     troubles = dict(looked.troubles)
     if beside:
         troubles["machine"] = [*troubles.get("machine", []), *(file.name for file in beside)]
-    own = [phrase for said in described for phrase in said.own[:1]]
+    prose = {
+        heading
+        for sample in samples.values()
+        if PurePosixPath(sample.name).suffix.lower() in PROSE
+        for heading in headings_of(sample)
+    }  # what a sheet is called has no answer below it
+    own = [phrase for said in described for phrase in said.own if phrase in prose]
     phrase = next((one for one in own if spoken(one) == language), own[0] if own else "")
     question = (
         texts("init", spoken(phrase))["question"].format(phrase=_inside(phrase)) if phrase else ""

@@ -114,6 +114,20 @@ async def test_a_row_is_quoted_rather_than_its_tables_title(tiny_project: MakePr
     assert answer["citations"][0]["location"]["row"] == 5
 
 
+async def test_clauses_are_quoted_with_their_sentence(tiny_project: MakeProject) -> None:
+    """What stands between semicolons is not cut apart: the next clause may be the one that holds."""
+    project = tiny_project()
+    rule = "工龄补贴：满一年不满十年的，每月五十元；满十年不满二十年的，每月一百二十元；满二十年的，每月二百元。"
+    (project / "docs" / "leave" / "allowance.md").write_text(
+        f"# 工龄补贴\n\n{rule}补贴随工资发放。\n"
+    )
+    async with Waypost.open(project) as waypost:
+        await waypost.ingest()
+        answer = await waypost.ask("工作满十二年的员工工龄补贴每月多少元？")
+    assert "满十年不满二十年的，每月一百二十元；满二十年的，每月二百元。" in answer["answer"]
+    assert "满一年不满十年的" in answer["answer"]
+
+
 async def test_follow_up(tiny: Waypost) -> None:
     """「那病假呢？」 is read as a question about the same thing, on the same thread alone."""
     thread = new_thread()

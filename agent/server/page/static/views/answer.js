@@ -19,7 +19,7 @@ export function Answer({ turn, last, thread, project }) {
   const { answer, details } = turn;
   return html`<div class="answer" data-action=${answer.action}>
     <h3 class="hidden">${t("answer")}</h3>
-    ${details?.route && html`<${Routed} route=${details.route} />`}
+    ${details?.route && answer.action !== "clarify" && html`<${Routed} route=${details.route} />`}
     ${(answer.action === "abstain" || answer.action === "clarify") &&
       html`<p class="label">${t(answer.action === "abstain" ? "refusal" : "clarify")}</p>`}
     <${Text} text=${answer.text} cited=${answer.citations} turn=${turn} />
