@@ -293,7 +293,7 @@ def _canonical(text: str) -> list[str]:
     return [term for _, _, terms in (*_dated(text), *_articles(text)) for term in terms]
 
 
-_ASKED_MEASURE = re.compile("几.|多[大长高深宽厚久快重远少]")
+_ASKED_MEASURE = re.compile("几.|多[大长高深宽厚久快重远少]|一[个件台套只张条块辆本份位名把根支]")
 
 
 def content_terms(text: str) -> dict[str, float]:

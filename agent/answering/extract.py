@@ -7,7 +7,7 @@ right answer in 87 % (DRCD) and 81 % (CMRC 2018) of cases from five passages; of
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from operator import mul
 from typing import Any
@@ -160,11 +160,10 @@ def extract(
     )
     quotes = []
     for position, (passage, backing) in enumerate(zip(passages, support, strict=True)):
-        above, segments = _below_titles(passage)
         windows = [
             window
-            for begin, end in segments
-            if (window := _best_window(asked, passage, begin, end, above)) is not None
+            for begin, end, titles in _below_titles(passage)
+            if (window := _best_window(asked, passage, begin, end, titles)) is not None
         ]
         windows.sort(key=lambda window: -window[0])
         for score, text, offset in windows[: None if asked.listed else 1]:
@@ -315,17 +314,29 @@ def _segments(passage: LocatedPassage) -> list[tuple[int, int]]:
     return list(zip(starts, [*starts[1:], len(passage["text"])], strict=True))
 
 
-def _below_titles(passage: LocatedPassage) -> tuple[str, list[tuple[int, int]]]:
-    """Return what stands above the first row of a table, and the segments from there on.
+def _below_titles(passage: LocatedPassage) -> Iterator[tuple[int, int, str]]:
+    """Yield the segments of a passage, each with what stands above its table, but not that itself.
 
     The title of a table has the words of most questions about its rows, and answers none of them.
     """
-    segments, text = _segments(passage), passage["text"]
-    if "row" not in location_at(passage, segments[0][0]):
-        return "", segments
-    rows = [number for number, (begin, end) in enumerate(segments) if CELLS in text[begin:end]]
-    first = rows[0] if rows else 0
-    return text[: segments[first][0]], segments[first:]
+    text = passage["text"]
+    titles: list[str] = []
+    sheet, in_rows = None, False
+    segments = _segments(passage)
+    places = [location_at(passage, begin) for begin, _ in segments]
+    tables = {
+        place.get("sheet")
+        for place, (begin, end) in zip(places, segments, strict=True)
+        if "row" in place and CELLS in text[begin:end]
+    }
+    for place, (begin, end) in zip(places, segments, strict=True):
+        if place.get("sheet") != sheet:
+            sheet, in_rows, titles = place.get("sheet"), False, []
+        in_rows = in_rows or CELLS in text[begin:end]
+        if "row" in place and sheet in tables and not in_rows:
+            titles.append(text[begin:end])
+        else:
+            yield begin, end, " ".join(titles)
 
 
 def place(location: Location, words: Mapping[str, Any]) -> str:

@@ -48,6 +48,7 @@ TELLING = 3.5  # a date, article or number in a question always matters, however
 MOST_PASSAGES = 10
 LAPSED = 0.1  # how much better what does not hold must answer than what does
 RELATED = 0.8  # what an article is worth that the best one refers to
+HOW_MUCH, PRICES = "多少钱", ("单价", "售价", "价格", "报价", "price")
 BORDERLINE = 0.25  # from here on a chat model is asked whether the passages answer
 
 
@@ -194,13 +195,15 @@ def _evidence(
 
 
 def _synonyms(question: str, names: Sequence[str], registry: Registry) -> Alternatives:
-    """Return the other words that indexes have for terms of a question."""
+    """Return the other words that indexes have for terms of a question, and what price lists say for 钱."""
     found: dict[str, list[list[str]]] = {}
     for name in dict.fromkeys(names):
         for phrase, others in registry.synonyms(name).named(question):
             known = [terms for one in others if (terms := list(content_terms(one)))]
             for term in content_terms(phrase):
                 found.setdefault(term, []).extend(known)
+    if HOW_MUCH in question:
+        found.setdefault("钱", []).extend([one] for one in PRICES)
     return found
 
 

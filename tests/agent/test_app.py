@@ -106,10 +106,20 @@ async def test_a_row_is_quoted_rather_than_its_tables_title(tiny_project: MakePr
     for row in (["Maintenance costs of all pumps in 2024"], ["in euro"], ["Pump", "Seals", "Bearings"],
                 ["P-101", 310, 95], ["P-102", 270, 120], ["P-103", 0, 88]):  # fmt: skip
         sheet.append(row)
+    prices = book.create_sheet("服务")
+    for row in (
+        ["水泵检修价目表"],
+        ["项目", "单价", "单位"],
+        ["检修", 260, "台"],
+        ["安装", 300, "台"],
+    ):
+        prices.append(row)
     book.save(project / "docs" / "manual" / "costs.xlsx")
     async with Waypost.open(project) as waypost:
         await waypost.ingest()
         answer = await waypost.ask("What were the maintenance costs of pump P-102 in 2024?")
+        price = await waypost.ask("水泵检修一台多少钱？")
+    assert "检修 | 单价: 260" in price["answer"]  # a price list has no 钱
     assert "P-102 | Seals: 270 | Bearings: 120" in answer["answer"]
     assert answer["citations"][0]["location"]["row"] == 5
 
