@@ -44,7 +44,7 @@ BATCH = 96  # chunks embedded and written together: the store answers nobody mea
 BATCH_REMOTE = 1024  # for a model over the network, which embeds several parts at a time
 STAGGER = 0.5  # seconds after which another reader helps: starting one takes as long
 ASKED = 1.0  # seconds after a query in which more are expected
-MOST_PAUSE = 1.0  # seconds
+MOST_PAUSE = 2.0  # seconds
 PATIENCE = 0.2  # seconds to wait for a batch to fill
 MOST_WORKERS = 4
 LOCKED = "waiting for another ingestion"
@@ -406,13 +406,13 @@ def _match_renamed(todo: Sequence[Work], gone: dict[tuple[str, str], Known]) -> 
 
 
 def _pause(asked: float, worked: float) -> float:
-    """Return how long to leave the machine to those who ask: half of the time, while there are any.
+    """Return how long to leave the machine to those who ask: two thirds of the time, while there are any.
 
     Args:
         asked: seconds since the last query.
         worked: seconds that the last batch took, reading included.
     """
-    return min(MOST_PAUSE, worked) if asked < ASKED else 0.0
+    return min(MOST_PAUSE, 2 * worked) if asked < ASKED else 0.0
 
 
 async def _read_all(

@@ -22,7 +22,7 @@ ROOT = Path(__file__).parent.parent.parent
 EXAMPLES = ("code_assistant", "customer_service", "regulations", "urban_construction")
 PLACE = "WAYPOST_LLAMA_FACTORY"  # a folder where the environment is kept from one run to the next
 BASE = "Qwen/Qwen2.5-0.5B-Instruct"
-EACH = 4  # every so many questions of each example are asked, and all answers accepted
+EACH = 3  # every so many questions of each example are asked, and all answers accepted
 # What its loader and its trainer need, of what it asks for; the version of torch has a build for CPUs.
 PACKAGES = (
     "torch==2.13.0", "transformers>=4.55,<=5.6.0", "datasets<=4.0.0", "accelerate<=1.11.0",

@@ -526,8 +526,8 @@ def test_sparse_vectors_cross_as_they_are() -> None:
 
 @pytest.mark.parametrize(
     ("asked", "worked", "pause"),
-    [(0.1, 0.3, 0.3), (0.9, 0.3, 0.3), (1.1, 0.3, 0.0), (1e9, 0.3, 0.0), (0.1, 60.0, 1.0), (0.0, 0.0, 0.0)],
+    [(0.1, 0.3, 0.6), (0.9, 0.3, 0.6), (1.1, 0.3, 0.0), (1e9, 0.3, 0.0), (0.1, 60.0, 2.0), (0.0, 0.0, 0.0)],
 )  # fmt: skip
 def test_giving_way(asked: float, worked: float, pause: float) -> None:
-    """While people ask, half of the time is theirs, a second at a time at most; else none is lost."""
+    """While people ask, two thirds of the time are theirs, two seconds at a time at most; else none is lost."""
     assert _pause(asked, worked) == pause
